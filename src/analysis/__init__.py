@@ -1,0 +1,1 @@
+"""Clicks to Change: do process indicators of rights campaigns predict outcome indicators?"""
