@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 
 
+def _whole(value: object) -> object:
+    """Refuse ``true`` and ``1.0``, which Python takes for 1."""
+    if type(value) is not int:
+        raise ValueError("must be 1 or -1")
+    return value
+
+
 class Strict(BaseModel):
     """A block of a study file: immutable, and a key that is not a field is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Source(Strict):
@@ -31,6 +38,10 @@ class Unit(Strict):
     noun: Text
     plural: Text
     attributes: list[Name] = Field(default=[], description="columns of `units` that the analysis may use")
+    frame: Name | None = Field(
+        default=None,
+        description="attribute whose values are sampling frames; what is described is never pooled over them",
+    )
     before_launch: Literal["exclude", "refuse"] = Field(
         default="refuse", description="what to do with a unit whose outcome is dated before its launch"
     )
@@ -55,7 +66,9 @@ class Outcome(Strict):
 
     label: Text
     type: Literal["binary", "ordinal", "count", "continuous", "duration"]
-    direction: Literal[-1, 1] = Field(default=1, description="1 towards the demand, -1 against it")
+    direction: Annotated[Literal[-1, 1], BeforeValidator(_whole)] = Field(
+        default=1, description="1 towards the demand, -1 against it"
+    )
     indicators: list[Name] | None = Field(default=None, description="outcome codes that count; all where absent")
     min_stage: Annotated[int, Field(ge=1, le=5)] = 1
 
@@ -79,7 +92,9 @@ class Model(Strict):
     cluster: Name | None = Field(default=None, description="attribute that errors are clustered by")
     sample: dict[Name, list[str]] = Field(default={}, description="attribute or covariate: the values kept")
     each: Name | None = Field(default=None, description="fit apart in each value of this attribute")
-    contrast_time_order: bool = Field(default=False, description="fit again with naive exposures, to show the difference")
+    contrast_time_order: bool = Field(
+        default=False, description="fit again with naive exposures, to show the difference"
+    )
 
 
 class Decision(Strict):
