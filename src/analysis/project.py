@@ -1,8 +1,9 @@
 """Where things are: the folders of a checkout, and where a running notebook may write.
 
-Two environment variables steer it. ``CLICKS_ROOT`` names the folder whose ``studies/``, ``data/`` and ``reports/`` are
-used (default: the checkout that holds this file). ``CLICKS_STAGE`` names a folder, laid out like the root, into which
-everything is written until the runner moves a finished notebook's outputs into place together.
+Three environment variables steer it. ``CLICKS_ROOT`` names the folder whose ``studies/``, ``data/`` and ``reports/``
+are used (default: the checkout that holds this file). ``CLICKS_STAGE`` names a folder, laid out like the root, into
+which everything is written until the runner moves a finished notebook's outputs into place together. ``CLICKS_READS``
+names a file to which every path read is added, so that the runner knows a notebook's inputs.
 """
 
 from __future__ import annotations
@@ -35,10 +36,14 @@ class Project:
         return cls(root, Path(os.environ.get("CLICKS_STAGE") or root).resolve())
 
     def study_file(self, name: str) -> Path:
+        """Return where a study's file is, whether or not it exists."""
         return self.root / "studies" / f"{name}.yml"
 
     def find(self, relative: str | Path) -> Path:
         """Return where a file is to be read: as staged by this run, else as it stands in the checkout."""
+        if reads := os.environ.get("CLICKS_READS"):
+            with Path(reads).open("a", encoding="utf-8") as log:
+                log.write(f"{Path(relative).as_posix()}\n")
         staged = self.stage / relative
         return staged if staged.exists() else self.root / relative
 

@@ -1,0 +1,255 @@
+"""Every figure, in one style: the title states the finding, labels stand at the data, intervals and n are shown."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from statsmodels.duration.survfunc import SurvfuncRight
+
+from analysis.tables import STAGES, VALUE_TYPES
+from analysis.timing import timing
+
+INK, GREY, RULE = "#1f2933", "#7b8794", "#cbd2d9"
+BLUE, ORANGE, GREEN, PURPLE, SKY = "#0072b2", "#d55e00", "#009e73", "#aa4499", "#56b4e9"
+"""Colours of Okabe and Ito (2008) and Tol (2021), told apart with any colour vision."""
+
+STYLE: dict[str, Any] = {
+    "svg.hashsalt": "clicks-to-change",
+    "svg.fonttype": "path",
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "figure.constrained_layout.use": True,
+}
+
+
+def _canvas(rows: int = 1, columns: int = 1, height: float = 3.6, **options: object) -> tuple[Figure, np.ndarray]:
+    mpl.rcParams.update(STYLE)  # type: ignore[arg-type]
+    figure, axes = plt.subplots(rows, columns, figsize=(7.2, height), squeeze=False, **options)  # type: ignore[call-overload]
+    plt.close(figure)
+    return figure, axes
+
+
+def _tell(figure: Figure, finding: str, alt: str) -> Figure:
+    figure.suptitle(textwrap.fill(finding, 78), x=0.01, ha="left", fontsize=12, fontweight="bold")
+    figure.set_label(finding + "\n" + " ".join(alt.split()))
+    return figure
+
+
+def write_svg(figure: Figure, path: Path, source: str) -> None:
+    """Store a figure as SVG with its finding, its description for those who cannot see it, and where it was made.
+
+    Parameters
+    ----------
+    source : name of the notebook.
+    """
+    finding, alt = str(figure.get_label()).split("\n", 1)
+    about = {"Title": finding, "Description": alt, "Source": source, "Date": None, "Creator": None}
+    with mpl.rc_context(STYLE):  # type: ignore[arg-type]
+        figure.savefig(path, format="svg", metadata=about)
+
+
+def engagement_figure(reported: pd.DataFrame, frame: pd.Series) -> Figure:
+    """Draw every reported value by indicator, one panel per sampling frame.
+
+    Parameters
+    ----------
+    reported : table `ENGAGEMENT`.
+    frame : (units,) sampling frame of each unit, indexed by `unit_id`.
+    """
+    data = reported.assign(frame=reported["unit_id"].map(frame)).dropna(subset="magnitude")
+    order = data.groupby("indicator")["magnitude"].median().sort_values().index
+    frames = sorted(data["frame"].unique())
+    figure, axes = _canvas(1, len(frames), 0.42 * len(order) + 1.8, sharex=True, sharey=True)
+    colours = dict(zip(VALUE_TYPES, (BLUE, ORANGE, GREY), strict=True))
+    offsets = np.random.default_rng(1).uniform(-0.28, 0.28, len(data))
+    height = data["indicator"].map({name: i for i, name in enumerate(order)}) + offsets
+    for axis, name in zip(axes[0], frames, strict=True):
+        inside = data["frame"] == name
+        for value_type, colour in colours.items():
+            rows = inside & (data["value_type"] == value_type)
+            label = f"{value_type.replace('_', ' ')} ({rows.sum():,})"
+            axis.scatter(
+                10 ** data.loc[rows, "magnitude"], height[rows], s=12, color=colour, alpha=0.6, lw=0, label=label
+            )
+        counts = data[inside]["indicator"].value_counts().reindex(order, fill_value=0)
+        axis.set(xscale="log", title=f"{name} (n = {inside.sum():,})", xlabel="reported value (log scale)")
+        axis.set_yticks(range(len(order)), [f"{i}" for i in order])
+        for i, count in enumerate(counts):
+            axis.annotate(
+                f"{count:,}", (1.0, i), xycoords=("axes fraction", "data"), color=GREY, ha="right", va="center"
+            )
+        axis.legend(
+            frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=3, handletextpad=0.1
+        )
+    share = (data["value_type"] == "lower_bound").mean()
+    most = data["indicator"].value_counts().index[0]
+    finding = f"{share:.0%} of the reported values are only lower bounds; {most} are reported most often"
+    return _tell(
+        figure, finding, f"Strip plot of {len(data)} reported values by indicator and sampling frame on a log scale."
+    )
+
+
+def ladder_figure(described: pd.DataFrame) -> Figure:
+    """Draw the share of followed units by the highest rung they reached, per sampling frame.
+
+    Parameters
+    ----------
+    described : estimates with models `ladder[frame]`.
+    """
+    models = [m for m in described["model"].unique() if m.startswith("ladder[")]
+    figure, axes = _canvas(1, len(models), 3.4, sharex=True, sharey=True)
+    for axis, model in zip(axes[0], models, strict=True):
+        rows = described[described["model"] == model].set_index("term")
+        rungs = rows.loc[[f"highest_{stage}" for stage in range(6)]]
+        colours = [RULE, SKY, SKY, SKY, BLUE, BLUE]
+        axis.barh(range(6), rungs["estimate"], color=colours, height=0.7)
+        low, high = rungs["estimate"] - rungs["ci_low"], rungs["ci_high"] - rungs["estimate"]
+        axis.errorbar(rungs["estimate"], range(6), xerr=[low, high], fmt="none", ecolor=INK, elinewidth=0.8)
+        axis.set_yticks(range(6), ["0 nothing observed", *(f"{stage} {label}" for stage, label in STAGES.items())])
+        axis.xaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
+        followed = int(rungs["n_obs"].iloc[0])
+        missing = int(rows.loc["units", "estimate"]) - followed
+        name = model.removeprefix("ladder[").removesuffix("]")
+        axis.set(
+            title=f"{name} (n = {followed:,}, {missing:,} not followed)", xlabel="share of followed units, 95% interval"
+        )
+    tops = described[described["term"].isin(["highest_4", "highest_5"])].groupby("model")["estimate"].sum()
+    told = ", ".join(f"{tops[m]:.0%} in {m.removeprefix('ladder[').removesuffix(']')}" for m in models)
+    finding = f"Policy or behaviour moved towards the demand: {told}" if len(models) > 1 else (
+        f"Policy or behaviour moved towards the demand for {tops.iloc[0]:.0%} of the followed units"
+    )  # fmt: skip
+    return _tell(figure, finding, f"Bars: share of followed units by highest rung of the outcome ladder, for {told}.")
+
+
+def time_to_change_figure(changed: pd.DataFrame, frame: pd.Series) -> Figure:
+    """Draw the share of units without an event by time since launch, as a band between the dates' extremes.
+
+    Parameters
+    ----------
+    changed : rows of table `CHANGE` of one outcome.
+    frame : (units,) sampling frame of each unit, indexed by `unit_id`.
+    """
+    data = changed.dropna(subset=["min_days", "max_days"])
+    data = data.assign(frame=data["unit_id"].map(frame))
+    figure, axes = _canvas(1, 1, 3.8)
+    axis: Axes = axes[0, 0]
+    grid = np.arange(0, 366 * 5 + 1)
+    halves = []
+    for (name, rows), colour in zip(data.groupby("frame"), (BLUE, ORANGE, GREEN, PURPLE), strict=False):
+        early, late = (_survival(rows[days], rows["event"], grid) for days in ("min_days", "max_days"))
+        axis.fill_between(grid / 365.25, early, late, step="post", color=colour, alpha=0.35, lw=0)
+        axis.annotate(
+            f"{name} (n = {len(rows):,})",
+            (5.05, (early[-1] + late[-1]) / 2),
+            color=colour,
+            va="center",
+            annotation_clip=False,
+        )
+        halves.append(f"{name} {1 - late[365]:.0%} to {1 - early[365]:.0%}")
+    axis.set(xlim=(0, 5), ylim=(0, 1), xlabel="years since launch", ylabel="share without an event (Kaplan–Meier)")
+    axis.yaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
+    finding = f"Within a year of launch, first change came for {'; '.join(halves)}"
+    alt = "Kaplan–Meier curves by sampling frame; each band lies between the earliest and latest possible dates."
+    return _tell(figure, finding, alt)
+
+
+def _survival(days: pd.Series, event: pd.Series, grid: np.ndarray) -> np.ndarray:
+    curve = SurvfuncRight(days.to_numpy(), event.to_numpy().astype(int))
+    steps = np.concatenate([[1.0], curve.surv_prob])
+    return steps[np.searchsorted(curve.surv_times, grid, side="right")]
+
+
+def timing_figure(reported: pd.DataFrame, first_change: pd.DataFrame, frame: pd.Series) -> Figure:
+    """Draw, for each reported value of an improved unit, how long before or after the improvement it is dated.
+
+    Parameters
+    ----------
+    reported : table `ENGAGEMENT`.
+    first_change : rows of table `CHANGE` of one outcome.
+    frame : (units,) sampling frame of each unit, indexed by `unit_id`.
+    """
+    ordered = timing(reported, first_change).assign(frame=lambda t: t["unit_id"].map(frame))
+    shown = ordered.dropna(subset="days_after")
+    frames = sorted(ordered["frame"].unique())
+    figure, axes = _canvas(len(frames), 1, 1.5 * len(frames) + 1.2, sharex=True)
+    shares = []
+    for axis, name in zip(axes[:, 0], frames, strict=True):
+        rows = shown[shown["frame"] == name]
+        of_frame = ordered[ordered["frame"] == name]
+        height = np.random.default_rng(1).uniform(-1, 1, len(rows))
+        colours = np.where(rows["days_after"] < 0, BLUE, ORANGE)
+        axis.scatter(rows["days_after"] / 365.25, height, s=14, c=colours, alpha=0.6, lw=0)
+        axis.axvline(0, color=INK, lw=0.8)
+        axis.set(ylim=(-1.4, 1.4), yticks=[])
+        axis.spines["left"].set_visible(False)
+        unplaced = len(of_frame) - len(rows)
+        axis.set_title(f"{name}: {len(rows):,} values placed; {unplaced:,} undated, uncertain or without improvement")
+        before = (of_frame["order"] == "before").sum()
+        shares.append(f"{before:,} of {len(of_frame):,} in {name}")
+    axes[0, 0].annotate("count comes first", (0.0, 1.0), xycoords="axes fraction", color=BLUE, va="top")
+    axes[0, 0].annotate("count follows", (1.0, 1.0), xycoords="axes fraction", color=ORANGE, va="top", ha="right")
+    axes[-1, 0].set_xscale("symlog", linthresh=1)
+    axes[-1, 0].set_xlabel("years from first improvement to the count (log scale beyond one year)")
+    axes[-1, 0].xaxis.set_major_formatter(mpl.ticker.ScalarFormatter())
+    finding = f"Counts surely dated before the first improvement: {', '.join(shares)}"
+    alt = "Each dot is a reported value: left of the line where dated before the first improvement, right where after."
+    return _tell(figure, finding, alt)
+
+
+def coefficient_figure(estimates: pd.DataFrame, truth: Mapping[str, float]) -> Figure:
+    """Draw estimates with 95% intervals, one panel per estimand, strict and naive side by side.
+
+    Parameters
+    ----------
+    estimates : rows of the estimates table.
+    truth : planted value by ``model:term``, drawn as a diamond; empty for real data.
+    """
+    rows = estimates[estimates["estimate"].notna()].iloc[::-1]
+    estimands = list(dict.fromkeys(rows["estimand"].iloc[::-1]))
+    counts = [int((rows["estimand"] == e).sum()) for e in estimands]
+    figure, axes = _canvas(len(estimands), 1, 0.27 * sum(counts) + 0.9 * len(estimands) + 0.6, height_ratios=counts)
+    for axis, estimand in zip(axes[:, 0], estimands, strict=True):
+        panel = rows[rows["estimand"] == estimand].reset_index(drop=True)
+        colours = np.where(panel["model"].str.endswith("@naive"), ORANGE, BLUE)
+        axis.axvline(0, color=INK, lw=0.8)
+        axis.hlines(panel.index, panel["ci_low"], panel["ci_high"], color=colours, lw=1.6)
+        axis.scatter(panel["estimate"], panel.index, c=colours, s=22, zorder=3)
+        keys = panel["model"] + ":" + panel["term"]
+        planted = keys.map(dict(truth))
+        axis.scatter(planted, panel.index, marker="D", s=30, facecolor="none", edgecolor=INK, zorder=4)
+        axis.set_yticks(panel.index, [f"{m}  (n = {n:,})" for m, n in zip(panel["model"], panel["n_obs"], strict=True)])
+        axis.set(xlabel=f"{estimand}, 95% interval", ylim=(-0.7, len(panel) - 0.3))
+        axis.tick_params(axis="y", length=0, labelsize=8)
+    naive = rows["model"].str.endswith("@naive")
+    excludes_zero = (rows["ci_low"] > 0) | (rows["ci_high"] < 0)
+    finding = (
+        f"{(excludes_zero & ~naive).sum()} of {(~naive).sum()} estimates differ from zero with exposures dated before "
+        f"the outcome, {(excludes_zero & naive).sum()} of {naive.sum()} with exposures of any date"
+    )
+    alt = "Estimates with 95% intervals by model; blue with the time-order rule, orange without it."
+    return _tell(figure, finding, alt + (" Diamonds mark the planted truth." if truth else ""))
+
+
+sns.set_theme(context="paper", style="ticks", rc=STYLE)

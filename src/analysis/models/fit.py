@@ -1,0 +1,66 @@
+"""Fitting the models that a study declares (notebook 05)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import get_args
+
+import pandas as pd
+from formulaic import Formula
+
+from analysis.link import TimeOrder
+from analysis.models.bounds import manski_bounds
+from analysis.models.design_matrix import DesignMatrix, NotEstimableError, design_matrix, sample
+from analysis.models.estimates import Estimate, tidy
+from analysis.models.regression import firth, lpm, ordered_logit
+from analysis.study.spec import Model, Study
+
+ESTIMATORS: dict[str, Callable[[DesignMatrix, str, str], list[Estimate]]] = {
+    "lpm": lpm,
+    "firth": firth,
+    "ordered_logit": ordered_logit,
+}
+
+
+def fit_models(study: Study, table: pd.DataFrame) -> pd.DataFrame:
+    """Fit every model of a study, apart in each value of its `each`, and under both time orders where it asks for that.
+
+    Parameters
+    ----------
+    table : the analysis table.
+
+    Returns
+    -------
+    The estimates table. Models are named ``model``, ``model[value]`` and, with naive exposures, ``…@naive``. What
+    cannot be estimated has a row for every variable of the formula, without numbers and with the reason in `note`.
+    """
+    rows: list[Estimate] = []
+    for name, model in study.models.items():
+        values = sorted(table[model.each].unique()) if model.each else [None]
+        orders = get_args(TimeOrder) if model.contrast_time_order else ("strict",)
+        for value in values:
+            for order in orders:
+                title = name + (f"[{value}]" if value else "") + ("@naive" if order == "naive" else "")
+                rows += _fit(study, model, title, sample(study, model, table, value, order))
+    return tidy(rows, study.name, deciding(study))
+
+
+def deciding(study: Study) -> dict[tuple[str, str], str]:
+    """Return the hypothesis that each model and term decides."""
+    return {(h.decided_by.model, h.decided_by.term): name for name, h in study.hypotheses.items()}
+
+
+def _fit(study: Study, model: Model, title: str, rows: pd.DataFrame) -> list[Estimate]:
+    formula = Formula(model.formula)
+    outcome = str(formula.lhs).strip()
+    regressors = sorted(formula.rhs.required_variables)
+    try:
+        if model.design == "manski_bounds":
+            at_risk = rows[rows["excluded"] != "outcome before launch"]
+            return manski_bounds(at_risk, regressors[0], title, outcome)
+        return ESTIMATORS[model.design](design_matrix(study, model, rows), title, outcome)
+    except NotEstimableError as error:
+        return [
+            Estimate(title, model.design, outcome, name, "", n_obs=0, note=f"not estimable: {error}")
+            for name in regressors
+        ]

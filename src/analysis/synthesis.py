@@ -1,0 +1,123 @@
+"""One verdict per hypothesis, by a rule in code (notebook 11)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+from statsmodels.stats.multitest import multipletests
+
+from analysis.errors import InputError, Problem
+from analysis.models.estimates import COLUMNS
+from analysis.study.spec import Hypothesis, Study
+
+LEVEL = 0.05
+
+
+def verdicts(study: Study, estimates: pd.DataFrame) -> pd.DataFrame:
+    """Judge every hypothesis by its registered estimate alone.
+
+    The p-value is adjusted by Holm's method within the hypothesis's family. An estimate is *equivalent to zero* where
+    its 90% interval lies within the smallest effect of interest on both sides (two one-sided tests at 5%).
+
+    Returns
+    -------
+    One row per hypothesis in the study's order: hypothesis, statement, origin, expects, family, model, term, the
+    estimate with interval and n, p_adjusted, smallest_effect, verdict (`supported`, `contradicted`, `equivalent to
+    zero` or `too imprecise to say`) and reason.
+
+    Raises
+    ------
+    InputError : a deciding estimate does not exist.
+
+    References
+    ----------
+    Holm (1979), A simple sequentially rejective multiple test procedure. Lakens (2017), Equivalence tests.
+    """
+    table = estimates.set_index(["model", "term"])
+    rows = []
+    missing = []
+    for name, hypothesis in study.hypotheses.items():
+        key = (hypothesis.decided_by.model, hypothesis.decided_by.term)
+        found = _deciding_row(table, key)
+        if found is None:
+            terms = sorted({t for m, t in table.index if m == key[0]})
+            place = f"hypotheses.{name}.decided_by"
+            rule = f"no such estimate; the model's terms are {', '.join(terms) or 'none'}"
+            missing.append(Problem(f"studies/{study.name}.yml", 0, place, ":".join(key), rule))
+            continue
+        rows.append(
+            {
+                "hypothesis": name,
+                "statement": hypothesis.statement,
+                "origin": ", ".join(hypothesis.origin),
+                "expects": hypothesis.expects,
+                "family": hypothesis.family,
+                "model": key[0],
+                "term": key[1],
+                **found[["estimand", "estimate", "std_error", "ci_low", "ci_high", "p_value", "n_obs", "vcov", "note"]],
+                "smallest_effect": hypothesis.smallest_effect,
+            }
+        )
+    if missing:
+        raise InputError(missing)
+    judged = pd.DataFrame(rows)
+    judged["p_adjusted"] = judged.groupby("family")["p_value"].transform(_holm)
+    said = [_judge(study.hypotheses[str(row["hypothesis"])], row) for _, row in judged.iterrows()]
+    judged["verdict"], judged["reason"] = zip(*said, strict=True)
+    return judged
+
+
+def _deciding_row(table: pd.DataFrame, key: tuple[str, str]) -> pd.Series | None:
+    for term in (key[1], key[1].split("[T.")[0]):
+        if (key[0], term) in table.index:
+            return table.loc[[(key[0], term)]].iloc[0]
+    return None
+
+
+def _holm(p_values: pd.Series) -> pd.Series:
+    adjusted = p_values.copy()
+    known = p_values.notna()
+    if known.any():
+        adjusted[known] = multipletests(p_values[known], method="holm")[1]
+    return adjusted
+
+
+def _judge(hypothesis: Hypothesis, row: pd.Series) -> tuple[str, str]:
+    if np.isnan(row["estimate"]):
+        return "too imprecise to say", str(row["note"])
+    reach = norm.ppf(1 - LEVEL) * row["std_error"]
+    within = abs(row["estimate"]) + reach < hypothesis.smallest_effect
+    significant = row["p_adjusted"] < LEVEL
+    positive = row["estimate"] > 0
+    if hypothesis.expects == "zero":
+        if within:
+            return "supported", "the 90% interval lies within the smallest effect of interest"
+        if significant:
+            return "contradicted", "differs from zero after adjustment for its family"
+        return "too imprecise to say", "neither different from zero nor within the smallest effect of interest"
+    if significant:
+        expected = positive == (hypothesis.expects == "positive")
+        return ("supported" if expected else "contradicted"), "differs from zero after adjustment for its family"
+    if within:
+        return "equivalent to zero", "the 90% interval lies within the smallest effect of interest"
+    return "too imprecise to say", "neither different from zero nor within the smallest effect of interest"
+
+
+def gap(estimates: pd.DataFrame) -> pd.DataFrame:
+    """Set each estimate under the time-order rule beside the same estimate with naive time order.
+
+    Returns
+    -------
+    One row per model and term fitted both ways: estimate, interval and n under each, and the difference, which is the
+    part of the naive association that the order of dates does not support.
+    """
+    both = estimates.loc[estimates["design"] != "descriptive", COLUMNS]
+    naive = both[both["model"].str.endswith("@naive")]
+    naive = naive.assign(model=naive["model"].str.removesuffix("@naive"))
+    columns = ["model", "outcome", "term", "estimand", "estimate", "ci_low", "ci_high", "n_obs", "note"]
+    pairs = both[columns].merge(
+        naive[columns].drop(columns="estimand"), on=["model", "outcome", "term"], suffixes=("", "_naive"),
+        validate="one_to_one",
+    )  # fmt: skip
+    return pairs.assign(difference=pairs["estimate_naive"] - pairs["estimate"])
