@@ -1,0 +1,51 @@
+# The front door. `make` runs the embedded studies; `make help` lists the rest.
+
+PYTHON ?= python3
+BIN := .venv/bin
+EMBEDDED := benchmark campaigns
+export PYTHONHASHSEED := 0
+
+.DEFAULT_GOAL := all
+.PHONY: all study test lab clean lock help
+
+all: .venv/ready          ## run the embedded studies: raw data to data/processed/ and reports/
+	@$(BIN)/python -m analysis.run $(EMBEDDED)
+
+study: .venv/ready        ## run one study: make study NAME=campaigns
+	@$(BIN)/python -m analysis.run $(NAME)
+
+test: .venv/ready         ## run every test, the linter and the type checker
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest
+
+lab: .venv/ready          ## open JupyterLab with the project's kernel
+	@$(BIN)/jupyter lab --notebook-dir=.
+
+clean:                    ## delete what can be rebuilt: processed tables, caches, the environment; reports/ stays
+	rm -rf .clicks .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find data/processed -mindepth 1 ! -name README.md -delete
+	rm -rf .venv
+
+lock: .venv/ready         ## renew requirements.lock from pyproject.toml
+	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+		--no-annotate --custom-compile-command "make lock" --upgrade --output-file requirements.lock
+
+help:                     ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do \
+		printf '  make %-8s %s\n' "$$name" "$$text"; done
+
+# uv is taken from the lock like everything else; bytecode is compiled once, so that kernels start fast.
+.venv/ready: requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is needed: PYTHON=/path/to/python3 make"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { $(PYTHON) --version; echo "Python 3.11 or newer is needed: PYTHON=/path/to/python3 make"; exit 1; }
+	@$(PYTHON) -m venv .venv || { echo "The venv module is missing: on Debian, apt-get install python3-venv"; exit 1; }
+	@echo "setting up .venv (once; about a minute)"
+	@sed -n '/^uv==/,/^[^ ]/{/^uv==/p;/^ /p}' requirements.lock > .venv/uv.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r .venv/uv.lock
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m compileall -q -j 0 .venv/lib src || true
+	@$(BIN)/python -m analysis.run.kernel
+	@touch $@
