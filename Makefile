@@ -29,7 +29,7 @@ clean:                    ## delete what can be rebuilt: processed tables, cache
 	rm -rf .venv
 
 lock: .venv/ready         ## renew requirements.lock from pyproject.toml
-	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+	$(BIN)/uv pip compile pyproject.toml --group dev --all-extras --universal --python-version 3.11 --generate-hashes \
 		--no-annotate --custom-compile-command "make lock" --upgrade --output-file requirements.lock
 
 help:                     ## show this list

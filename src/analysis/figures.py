@@ -23,6 +23,9 @@ INK, GREY, RULE = "#1f2933", "#7b8794", "#cbd2d9"
 BLUE, ORANGE, GREEN, PURPLE, SKY = "#0072b2", "#d55e00", "#009e73", "#aa4499", "#56b4e9"
 """Colours of Okabe and Ito (2008) and Tol (2021), told apart with any colour vision."""
 
+MOST_POINTS = 800
+"""A scatter plot shows at most so many points in a panel."""
+
 STYLE: dict[str, Any] = {
     "svg.hashsalt": "clicks-to-change",
     "svg.fonttype": "path",
@@ -52,7 +55,7 @@ def _canvas(rows: int = 1, columns: int = 1, height: float = 3.6, **options: obj
 
 
 def _tell(figure: Figure, finding: str, alt: str) -> Figure:
-    figure.suptitle(textwrap.fill(finding, 78), x=0.01, ha="left", fontsize=12, fontweight="bold")
+    figure.suptitle(textwrap.fill(finding, 66), x=0.01, ha="left", fontsize=12, fontweight="bold")
     figure.set_label(finding + "\n" + " ".join(alt.split()))
     return figure
 
@@ -79,36 +82,37 @@ def engagement_figure(reported: pd.DataFrame, frame: pd.Series) -> Figure:
     frame : (units,) sampling frame of each unit, indexed by `unit_id`.
     """
     data = reported.assign(frame=reported["unit_id"].map(frame)).dropna(subset="magnitude")
-    order = data.groupby("indicator")["magnitude"].median().sort_values().index
+    order = list(data.groupby("indicator")["magnitude"].median().sort_values().index)
     frames = sorted(data["frame"].unique())
     figure, axes = _canvas(1, len(frames), 0.42 * len(order) + 1.8, sharex=True, sharey=True)
-    colours = dict(zip(VALUE_TYPES, (BLUE, ORANGE, GREY), strict=True))
-    offsets = np.random.default_rng(1).uniform(-0.28, 0.28, len(data))
-    height = data["indicator"].map({name: i for i, name in enumerate(order)}) + offsets
     for axis, name in zip(axes[0], frames, strict=True):
-        inside = data["frame"] == name
-        for value_type, colour in colours.items():
-            rows = inside & (data["value_type"] == value_type)
-            label = f"{value_type.replace('_', ' ')} ({rows.sum():,})"
-            axis.scatter(
-                10 ** data.loc[rows, "magnitude"], height[rows], s=12, color=colour, alpha=0.6, lw=0, label=label
-            )
-        counts = data[inside]["indicator"].value_counts().reindex(order, fill_value=0)
-        axis.set(xscale="log", title=f"{name} (n = {inside.sum():,})", xlabel="reported value (log scale)")
-        axis.set_yticks(range(len(order)), [f"{i}" for i in order])
-        for i, count in enumerate(counts):
-            axis.annotate(
-                f"{count:,}", (1.0, i), xycoords=("axes fraction", "data"), color=GREY, ha="right", va="center"
-            )
-        axis.legend(
-            frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=3, handletextpad=0.1
-        )
+        inside = data[data["frame"] == name]
+        shown, note = _some(inside)
+        heights = shown["indicator"].map(order.index) + np.random.default_rng(1).uniform(-0.28, 0.28, len(shown))
+        for value_type, colour in zip(VALUE_TYPES, (BLUE, ORANGE, GREY), strict=True):
+            rows = shown["value_type"] == value_type
+            axis.scatter(shown.loc[rows, "value"], heights[rows], s=12, color=colour, alpha=0.6, lw=0)
+        axis.set(xscale="log", title=f"{name} (n = {len(inside):,}{note})", xlabel="reported value (log scale)")
+        axis.set_yticks(range(len(order)), order)
+        for i, indicator in enumerate(order):
+            place = (1.0, i)
+            count = f"{(inside['indicator'] == indicator).sum():,}"
+            axis.annotate(count, place, xycoords=("axes fraction", "data"), color=GREY, ha="right", va="center")
+    kinds = [f"{kind.replace('_', ' ')} ({(data['value_type'] == kind).sum():,})" for kind in VALUE_TYPES]
+    dots = [mpl.lines.Line2D([], [], color=c, marker="o", ms=4, lw=0) for c in (BLUE, ORANGE, GREY)]
+    figure.legend(dots, kinds, frameon=False, fontsize=9, loc="outside lower center", ncols=3, handletextpad=0.1)
     share = (data["value_type"] == "lower_bound").mean()
     most = data["indicator"].value_counts().index[0]
-    finding = f"{share:.0%} of the reported values are only lower bounds; {most} are reported most often"
-    return _tell(
-        figure, finding, f"Strip plot of {len(data)} reported values by indicator and sampling frame on a log scale."
-    )
+    finding = f"{share:.0%} of the reported values are lower bounds; {most} are reported most often"
+    alt = f"Strip plot of {len(data):,} reported values by indicator and sampling frame on a log scale."
+    return _tell(figure, finding, alt)
+
+
+def _some(rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Take a fixed random sample where there are more points than an eye can tell apart, and say so."""
+    if len(rows) <= MOST_POINTS:
+        return rows, ""
+    return rows.sample(MOST_POINTS, random_state=1), f"; {MOST_POINTS:,} drawn at random"
 
 
 def ladder_figure(described: pd.DataFrame) -> Figure:
@@ -133,7 +137,8 @@ def ladder_figure(described: pd.DataFrame) -> Figure:
         missing = int(rows.loc["units", "estimate"]) - followed
         name = model.removeprefix("ladder[").removesuffix("]")
         axis.set(
-            title=f"{name} (n = {followed:,}, {missing:,} not followed)", xlabel="share of followed units, 95% interval"
+            title=f"{name}: n = {followed:,}\n({missing:,} not followed)",
+            xlabel="share of followed units, 95% interval",
         )
     tops = described[described["term"].isin(["highest_4", "highest_5"])].groupby("model")["estimate"].sum()
     told = ", ".join(f"{tops[m]:.0%} in {m.removeprefix('ladder[').removesuffix(']')}" for m in models)
@@ -167,10 +172,10 @@ def time_to_change_figure(changed: pd.DataFrame, frame: pd.Series) -> Figure:
             va="center",
             annotation_clip=False,
         )
-        halves.append(f"{name} {1 - late[365]:.0%} to {1 - early[365]:.0%}")
+        halves.append(f"{1 - late[365]:.0%} to {1 - early[365]:.0%} of {name}")
     axis.set(xlim=(0, 5), ylim=(0, 1), xlabel="years since launch", ylabel="share without an event (Kaplan–Meier)")
     axis.yaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
-    finding = f"Within a year of launch, first change came for {'; '.join(halves)}"
+    finding = f"A first change came within a year of launch for {' and '.join(halves)}"
     alt = "Kaplan–Meier curves by sampling frame; each band lies between the earliest and latest possible dates."
     return _tell(figure, finding, alt)
 
@@ -198,14 +203,15 @@ def timing_figure(reported: pd.DataFrame, first_change: pd.DataFrame, frame: pd.
     for axis, name in zip(axes[:, 0], frames, strict=True):
         rows = shown[shown["frame"] == name]
         of_frame = ordered[ordered["frame"] == name]
-        height = np.random.default_rng(1).uniform(-1, 1, len(rows))
-        colours = np.where(rows["days_after"] < 0, BLUE, ORANGE)
-        axis.scatter(rows["days_after"] / 365.25, height, s=14, c=colours, alpha=0.6, lw=0)
+        drawn, note = _some(rows)
+        height = np.random.default_rng(1).uniform(-1, 1, len(drawn))
+        colours = np.where(drawn["days_after"] < 0, BLUE, ORANGE)
+        axis.scatter(drawn["days_after"] / 365.25, height, s=14, c=colours, alpha=0.6, lw=0)
         axis.axvline(0, color=INK, lw=0.8)
         axis.set(ylim=(-1.4, 1.4), yticks=[])
         axis.spines["left"].set_visible(False)
         unplaced = len(of_frame) - len(rows)
-        axis.set_title(f"{name}: {len(rows):,} values placed; {unplaced:,} undated, uncertain or without improvement")
+        axis.set_title(f"{name}: {len(rows):,} placed{note}; {unplaced:,} undated, uncertain or without improvement")
         before = (of_frame["order"] == "before").sum()
         shares.append(f"{before:,} of {len(of_frame):,} in {name}")
     axes[0, 0].annotate("count comes first", (0.0, 1.0), xycoords="axes fraction", color=BLUE, va="top")
@@ -226,22 +232,29 @@ def coefficient_figure(estimates: pd.DataFrame, truth: Mapping[str, float]) -> F
     estimates : rows of the estimates table.
     truth : planted value by ``model:term``, drawn as a diamond; empty for real data.
     """
-    rows = estimates[estimates["estimate"].notna()].iloc[::-1]
-    estimands = list(dict.fromkeys(rows["estimand"].iloc[::-1]))
-    counts = [int((rows["estimand"] == e).sum()) for e in estimands]
-    figure, axes = _canvas(len(estimands), 1, 0.27 * sum(counts) + 0.9 * len(estimands) + 0.6, height_ratios=counts)
-    for axis, estimand in zip(axes[:, 0], estimands, strict=True):
-        panel = rows[rows["estimand"] == estimand].reset_index(drop=True)
-        colours = np.where(panel["model"].str.endswith("@naive"), ORANGE, BLUE)
+    rows = estimates[estimates["estimate"].notna()]
+    rows = rows.assign(base=rows["model"].str.removesuffix("@naive"))
+    panels = {str(estimand): panel for estimand, panel in rows.groupby("estimand", sort=False)}
+    counts = [panel["base"].nunique() for panel in panels.values()]
+    figure, axes = _canvas(len(panels), 1, 0.36 * sum(counts) + 0.8 * len(panels) + 1.0, height_ratios=counts)
+    for axis, (estimand, panel) in zip(axes[:, 0], panels.items(), strict=True):
+        lines = list(dict.fromkeys(panel["base"]))[::-1]
         axis.axvline(0, color=INK, lw=0.8)
-        axis.hlines(panel.index, panel["ci_low"], panel["ci_high"], color=colours, lw=1.6)
-        axis.scatter(panel["estimate"], panel.index, c=colours, s=22, zorder=3)
-        keys = panel["model"] + ":" + panel["term"]
-        planted = keys.map(dict(truth))
-        axis.scatter(planted, panel.index, marker="D", s=30, facecolor="none", edgecolor=INK, zorder=4)
-        axis.set_yticks(panel.index, [f"{m}  (n = {n:,})" for m, n in zip(panel["model"], panel["n_obs"], strict=True)])
-        axis.set(xlabel=f"{estimand}, 95% interval", ylim=(-0.7, len(panel) - 0.3))
+        for name, colour, shift in (("", BLUE, 0.14), ("@naive", ORANGE, -0.14)):
+            shown = panel[panel["model"] == panel["base"] + name]
+            height = shown["base"].map(lines.index).astype("float64") + shift
+            axis.hlines(height, shown["ci_low"], shown["ci_high"], color=colour, lw=1.6)
+            axis.scatter(shown["estimate"], height, color=colour, s=20, zorder=3)
+            planted = (shown["model"] + ":" + shown["term"]).map(dict(truth))
+            axis.scatter(planted, height, marker="D", s=32, facecolor="none", edgecolor=INK, zorder=4)
+            for x, y, n in zip(shown["ci_high"], height, shown["n_obs"], strict=True):
+                axis.annotate(f" n = {n:,}", (x, y), color=colour, fontsize=7, va="center")
+        axis.set_yticks(range(len(lines)), lines)
+        axis.set(xlabel=f"{estimand}, 95% interval", ylim=(-0.6, len(lines) - 0.4))
+        axis.margins(x=0.12)
         axis.tick_params(axis="y", length=0, labelsize=8)
+    axes[0, 0].annotate("dated before the outcome", (0, 1.02), xycoords="axes fraction", color=BLUE)
+    axes[0, 0].annotate("of any date", (1, 1.02), xycoords="axes fraction", color=ORANGE, ha="right")
     naive = rows["model"].str.endswith("@naive")
     excludes_zero = (rows["ci_low"] > 0) | (rows["ci_high"] < 0)
     finding = (

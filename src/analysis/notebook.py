@@ -93,11 +93,12 @@ class OpenStudy:
     def render_report(self, estimates: pd.DataFrame, verdicts: pd.DataFrame) -> None:
         """Render ``reports/<study>/index.html`` and ``paper.pdf`` from the estimates, the verdicts and all figures."""
         folder = Path("reports", self.study.name)
-        for figure in sorted((self.project.root / folder / "figures").glob("*.svg")):
+        figures = self.project.root / folder / "figures"
+        for figure in sorted(figures.glob("*.svg")):
             self.project.find(figure.relative_to(self.project.root))
         with self.project.writing(folder / "index.html") as html, self.project.writing(folder / "paper.pdf") as pdf:
             provenance = Provenance.collect(self.study, self.project)
-            render_report(self.study, estimates, verdicts, self.project.root / folder / "figures", provenance, html, pdf)
+            render_report(self.study, estimates, verdicts, figures, provenance, html, pdf)
 
     def _processed(self, name: str) -> Path:
         return Path("data", "processed", self.study.name, name)
