@@ -7,23 +7,27 @@ the made-up first or fifteenth of the month.
 from __future__ import annotations
 
 import re
+from datetime import date
 
 import pandas as pd
 
-PATTERN = re.compile(r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?")
+PATTERN = re.compile(r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?", re.ASCII)
 _FREQUENCY = {4: "Y", 7: "M", 10: "D"}
 PRECISION = {4: "year", 7: "month", 10: "day", 0: ""}
 
 
 def is_date(text: str) -> bool:
-    """Say whether a text is a calendar date written YYYY, YYYY-MM or YYYY-MM-DD."""
+    """Say whether a text is a calendar date written YYYY, YYYY-MM or YYYY-MM-DD, of the years 1678 to 2261.
+
+    These are the whole years that nanoseconds can count, and a date outside them is a slip of the keyboard.
+    """
     if not PATTERN.fullmatch(text):
         return False
     try:
-        pd.Period(text, freq=_FREQUENCY[len(text)])
+        first_day = date.fromisoformat((text + "-01-01")[:10])
     except ValueError:
         return False
-    return True
+    return pd.Timestamp.min.year < first_day.year < pd.Timestamp.max.year
 
 
 def precision(text: str) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from analysis.errors import InputError, Problem
 from analysis.study.spec import Covariate, Exposure, Study
+from analysis.tables import DAY
 
 TimeOrder = Literal["strict", "naive"]
 NAIVE = "_naive"
@@ -66,6 +67,7 @@ def link(
     (last day that the values' dates may mean), `outcome_date` (first day that the event's date may mean) and
     `n_values`. With a landmark, units whose event may precede it, or who were not observed beyond it, have no row.
     """
+    reported = reported.sort_values(["unit_id", "end", "value"], na_position="first", kind="stable")
     rows = []
     for outcome, of_outcome in changed.groupby("outcome"):
         usable = time_ordered(reported, of_outcome) if order == "strict" else reported
@@ -73,9 +75,9 @@ def link(
         for name, spec in exposures.items():
             values = usable[usable["indicator"].isin(spec.indicators)]
             if spec.landmark_days and order == "strict":
-                landmark = values["unit_id"].map(_landmark(units, spec.landmark_days))
-                at_risk = values["unit_id"].map(_at_risk(of_outcome, units, spec.landmark_days))
-                values = values[at_risk & (values["end"] <= landmark)]
+                at_risk = _at_risk(of_outcome, units, spec.landmark_days)
+                landmark = values["unit_id"].map(_landmark(units, spec.landmark_days).where(at_risk)).astype(DAY)
+                values = values[values["end"] <= landmark]
             found = _aggregate(values, spec, name)
             found.insert(0, "outcome", outcome)
             found.insert(1, "exposure", name)
@@ -94,7 +96,7 @@ def _at_risk(of_outcome: pd.DataFrame, units: pd.DataFrame, days: int) -> pd.Ser
     limits = of_outcome.set_index("unit_id").reindex(landmark.index)
     followed = limits["event"].notna()
     event = limits["event"].eq(True)
-    later = (limits["event_start"] > landmark) | (~event & (limits["observed_end"] > landmark))
+    later = (limits["event_start"] > landmark) | (~event & (limits["observed_start"] > landmark))
     return landmark.notna() & (later | ~followed)
 
 
@@ -102,8 +104,7 @@ def _aggregate(values: pd.DataFrame, spec: Exposure, name: str) -> pd.DataFrame:
     if spec.aggregate == "sum" and (values["counting"] == "cumulative").any():
         rule = "adds up cumulative values; use `last` or `max`, or an indicator that counts a flow"
         raise InputError([Problem("study", 0, f"exposures.{name}.aggregate", "sum", rule)])
-    ordered = values.sort_values(["unit_id", "end", "value"], na_position="first", kind="stable")
-    by_unit = ordered.groupby("unit_id")
+    by_unit = values.groupby("unit_id")
     found = pd.DataFrame(
         {
             "value": by_unit["value"].agg(spec.aggregate),
@@ -177,11 +178,9 @@ def analysis_table(
 
 
 def _in_risk_set(table: pd.DataFrame, changed: pd.DataFrame, units: pd.DataFrame, days: int) -> pd.Series:
-    risk = {outcome: _at_risk(rows, units, days) for outcome, rows in changed.groupby("outcome")}
-    return pd.Series(
-        [bool(risk[outcome][unit]) for outcome, unit in zip(table["outcome"], table["unit_id"], strict=True)],
-        index=table.index,
-    )
+    risk = pd.concat({outcome: _at_risk(rows, units, days) for outcome, rows in changed.groupby("outcome")})
+    found = risk.reindex(pd.MultiIndex.from_frame(table[["outcome", "unit_id"]]))
+    return pd.Series(found.to_numpy(), index=table.index)
 
 
 def _exposure_column(table: pd.DataFrame, links: pd.DataFrame, name: str, spec: Exposure) -> pd.Series:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 import pandera.pandas as pa
@@ -20,7 +20,7 @@ VALUE_TYPES = ("exact", "rounded", "lower_bound")
 STAGES = {1: "agenda", 2: "discursive position", 3: "procedure", 4: "policy", 5: "behaviour"}
 """Stages of network influence of Keck and Sikkink (1998, ch. 1), the rungs of the outcome ladder."""
 
-DAY = "datetime64[ns]"
+DAY: Final = "datetime64[ns]"
 
 
 def _text(*checks: pa.Check) -> pa.Column:
@@ -199,7 +199,7 @@ class CanonicalTables:
             problems += found
         known = set(self.units.get("unit_id", pd.Series(dtype="str")))
         for name in ("process", "outcomes", "context"):
-            for unit in sorted(set(getattr(self, name).get("unit_id", ())) - known):
+            for unit in sorted(set(getattr(self, name).get("unit_id", ())) - known, key=str):
                 problems.append(Problem(f"{origin} ({name})", 0, "unit_id", str(unit), "is not a unit in `units`"))
         if problems:
             raise InputError(problems)
@@ -249,7 +249,7 @@ KEYS["analysis"] = ["outcome", "unit_id"]
 
 def _checked(table: pd.DataFrame, schema: Any, origin: str) -> tuple[pd.DataFrame, list[Problem]]:
     try:
-        valid = schema.validate(table, lazy=True)
+        valid = schema.validate(table.reset_index(drop=True), lazy=True)
     except pa.errors.SchemaErrors as error:
         cases = error.failure_cases.drop_duplicates(["column", "check", "failure_case", "index"])
         return table, [

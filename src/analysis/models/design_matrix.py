@@ -86,7 +86,7 @@ def design_matrix(study: Study, model: Model, rows: pd.DataFrame) -> DesignMatri
         raise NotEstimableError(f"no variation: {told}")
     levels = {n: _categorical(complete[n], study.covariates[n]) for n in used if _is_categorical(study, complete, n)}
     x = pd.DataFrame(model_matrix(formula.rhs, complete.assign(**levels), na_action="raise"))
-    scaled = x / np.sqrt((x**2).sum())
+    scaled = x / np.sqrt((x**2).sum()).replace(0.0, 1.0)
     if len(x) <= x.shape[1] or np.linalg.matrix_rank(scaled) < x.shape[1]:
         raise NotEstimableError(f"{x.shape[1]} regressors are collinear in {len(x)} rows")
     clusters = complete[model.cluster] if model.cluster else None

@@ -13,6 +13,8 @@ from analysis.models.bounds import manski_bounds
 from analysis.models.design_matrix import DesignMatrix, NotEstimableError, design_matrix, sample
 from analysis.models.estimates import Estimate, tidy
 from analysis.models.regression import firth, lpm, ordered_logit
+from analysis.models.threshold import JUMP, threshold
+from analysis.study.pipeline import models_of
 from analysis.study.spec import Model, Study
 
 ESTIMATORS: dict[str, Callable[[DesignMatrix, str, str], list[Estimate]]] = {
@@ -22,20 +24,22 @@ ESTIMATORS: dict[str, Callable[[DesignMatrix, str, str], list[Estimate]]] = {
 }
 
 
-def fit_models(study: Study, table: pd.DataFrame) -> pd.DataFrame:
-    """Fit every model of a study, apart in each value of its `each`, and under both time orders where it asks for that.
+def fit_models(study: Study, table: pd.DataFrame, notebook: str = "05_regressions") -> pd.DataFrame:
+    """Fit every model of a notebook, apart in each value of its `each`, and under both time orders if it asks.
 
     Parameters
     ----------
     table : the analysis table.
+    notebook : its models are fitted, and no others; see `analysis.study.pipeline.models_of`.
 
     Returns
     -------
     The estimates table. Models are named ``model``, ``model[value]`` and, with naive exposures, ``…@naive``. What
-    cannot be estimated has a row for every variable of the formula, without numbers and with the reason in `note`.
+    cannot be estimated has a row for every variable of the formula, or for `jump` in the design threshold, without
+    numbers and with the reason in `note`.
     """
     rows: list[Estimate] = []
-    for name, model in study.models.items():
+    for name, model in models_of(study, notebook).items():
         values = sorted(table[model.each].unique()) if model.each else [None]
         orders = get_args(TimeOrder) if model.contrast_time_order else ("strict",)
         for value in values:
@@ -55,6 +59,8 @@ def _fit(study: Study, model: Model, title: str, rows: pd.DataFrame) -> list[Est
     outcome = str(formula.lhs).strip()
     regressors = sorted(formula.rhs.required_variables)
     try:
+        if model.design == "threshold":
+            return threshold(study, model, rows, title)
         if model.design == "manski_bounds":
             at_risk = rows[rows["excluded"] != "outcome before launch"]
             return manski_bounds(at_risk, regressors[0], title, outcome)
@@ -62,5 +68,5 @@ def _fit(study: Study, model: Model, title: str, rows: pd.DataFrame) -> list[Est
     except NotEstimableError as error:
         return [
             Estimate(title, model.design, outcome, name, "", n_obs=0, note=f"not estimable: {error}")
-            for name in regressors
+            for name in ([JUMP] if model.design == "threshold" else regressors)
         ]

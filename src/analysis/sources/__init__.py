@@ -22,7 +22,7 @@ def ingest(study: Study, project: Project, seed: int) -> CanonicalTables:
     ------
     InputError : a raw file is missing or changed, or has rows that break a rule.
     """
-    problems = raw.problems_in(project.root, study.source.raw)
+    problems = raw.problems_in(project.root, study.source.hashes)
     if any(not (project.root / name).is_file() for name in study.source.raw):
         raise InputError(problems)
     adapter = importlib.import_module(f"analysis.sources.{study.source.adapter}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import difflib
+import io
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -86,7 +87,7 @@ class CsvFile:
             before = (root / name).read_bytes()[: error.start]
             bad = Problem(name, before.count(b"\n") + 1, "", "", f"is not UTF-8 ({error.reason}); save it as UTF-8")
             raise InputError([bad]) from None
-        reader = csv.reader(content.splitlines(keepends=True), strict=True)
+        reader = csv.reader(io.StringIO(content), strict=True)
         records: list[tuple[int, list[str]]] = []
         line = 1
         try:
@@ -96,11 +97,13 @@ class CsvFile:
         except csv.Error as error:
             bad = Problem(name, line, "", "", f"cannot be read from here ({error}); check the quotation marks")
             raise InputError([bad]) from None
+        if not records:
+            raise InputError([Problem(name, 0, "", "", f"is empty; its first line must be {','.join(rules)}")])
         return cls._from_records(name, records, rules)
 
     @classmethod
     def _from_records(cls, name: str, records: list[tuple[int, list[str]]], rules: Mapping[str, Rule]) -> CsvFile:
-        header = records[0][1] if records else []
+        header = records[0][1]
         columns = list(rules)
         problems = [
             Problem(name, 1, c, "", f"the column is missing; found: {', '.join(header)}")
@@ -169,6 +172,29 @@ class CsvFile:
 def _close(value: str, known: set[str]) -> str:
     close = difflib.get_close_matches(value, sorted(known), n=1)
     return f"did you mean {close[0]!r}?" if close else "add it there, or correct it here"
+
+
+def read_all(root: Path, rules: Mapping[str, Mapping[str, Rule]]) -> list[CsvFile]:
+    """Read several files, so that one that cannot be read does not hide what is wrong with the others.
+
+    Parameters
+    ----------
+    rules : name of each file, and the rules of its columns as `CsvFile.read` takes them.
+
+    Raises
+    ------
+    InputError : a file cannot be read as a table; with the bad cells of those that can.
+    """
+    files = []
+    problems: list[Problem] = []
+    for name, of_columns in rules.items():
+        try:
+            files.append(CsvFile.read(root, name, of_columns))
+        except InputError as error:
+            problems += error.problems
+    if problems:
+        raise InputError([*problems, *(problem for file in files for problem in file.problems)])
+    return files
 
 
 def refuse_if_bad(*files: CsvFile) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.dates import intervals, is_date, precision
-from analysis.sources.csvfile import CsvFile, count, date, filled, one_of, refuse_if_bad, text
+from analysis.sources.csvfile import CsvFile, count, date, filled, one_of, read_all, refuse_if_bad, text
 from analysis.study.spec import Strict
 from analysis.tables import CONTEXT, OUTCOMES, PROCESS, VALUE_TYPES, CanonicalTables
 
@@ -92,10 +92,9 @@ def load(root: Path, options: Options, seed: int) -> CanonicalTables:
     ------
     InputError : cells, keys or references that break a rule, of all four files together.
     """
-    campaigns = CsvFile.read(root, f"{options.folder}/campaigns.csv", CAMPAIGNS)
-    process = CsvFile.read(root, f"{options.folder}/process.csv", PROCESS_FILE)
-    outcomes = CsvFile.read(root, f"{options.folder}/outcomes.csv", OUTCOMES_FILE)
-    sources = CsvFile.read(root, f"{options.folder}/sources.csv", SOURCES)
+    rules = {"campaigns": CAMPAIGNS, "process": PROCESS_FILE, "outcomes": OUTCOMES_FILE, "sources": SOURCES}
+    files = read_all(root, {f"{options.folder}/{name}.csv": of_columns for name, of_columns in rules.items()})
+    campaigns, process, outcomes, sources = files
 
     campaigns.unique("campaign_id")
     process.unique("campaign_id", "indicator", "as_of", "value")
@@ -108,11 +107,11 @@ def load(root: Path, options: Options, seed: int) -> CanonicalTables:
     process.refers("source_id", sources, "source_id")
     outcomes.refers("source_id", sources, "source_id")
     for file, dated in ((campaigns, "launched"), (process, "as_of"), (outcomes, "date")):
-        written = file.rows[dated].where(file.rows[dated].map(is_date), "").map(precision)
-        stated = file.rows[f"{dated}_precision"]
-        file.refuse(stated != written, f"{dated}_precision", f"does not agree with how `{dated}` is written")
+        readable = (file.rows[dated] == "") | file.rows[dated].map(is_date)
+        differs = file.rows[f"{dated}_precision"] != file.rows[dated].where(readable, "").map(precision)
+        file.refuse(readable & differs, f"{dated}_precision", f"does not agree with how `{dated}` is written")
     _refuse_impossible_outcomes(outcomes)
-    refuse_if_bad(campaigns, process, outcomes, sources)
+    refuse_if_bad(*files)
     return CanonicalTables(
         _units(campaigns.rows),
         _process(process.rows),
@@ -159,5 +158,6 @@ def _outcomes(raw: pd.DataFrame) -> pd.DataFrame:
     observed_start, observed_end = intervals(raw["observed_until"])
     outcomes = raw.rename(
         columns={"campaign_id": "unit_id", "outcome": "indicator", "date": "time", "source_id": "source"}
-    ).assign(start=start, end=end, observed_start=observed_start, observed_end=observed_end, value=1.0)
+    ).assign(start=start, end=end, observed_start=observed_start, observed_end=observed_end)
+    outcomes["value"] = (outcomes["indicator"] != "none_observed").astype("float64")
     return outcomes[list(OUTCOMES.columns)]

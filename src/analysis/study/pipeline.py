@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from analysis.errors import InputError, Problem, nearest
-from analysis.study.spec import Study
+from analysis.study.spec import Model, Study
 
 ALWAYS = (
     "01_ingest",
@@ -17,6 +17,18 @@ ALWAYS = (
     "10_power",
     "11_synthesis",
 )
+
+FITTED_IN = {
+    "threshold": "07_threshold",
+    **dict.fromkeys(["kaplan_meier", "cumulative_incidence", "cox", "hazard", "fine_gray"], "08_duration"),
+}
+"""The notebook that fits a design, where it is not ``05_regressions``."""
+
+
+def models_of(study: Study, notebook: str) -> dict[str, Model]:
+    """Return the models of a study that a notebook fits."""
+    fitted = {name: FITTED_IN.get(model.design, "05_regressions") for name, model in study.models.items()}
+    return {name: model for name, model in study.models.items() if fitted[name] == notebook}
 
 
 def notebooks(study: Study, folder: Path) -> list[Path]:

@@ -7,18 +7,37 @@ import json
 import pkgutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
 from analysis.errors import Problem, nearest
 from analysis.study.document import Document, KeyPath
 from analysis.study.grammar import INTERCEPT, Factor, Formula, ModelId, parse_term, split_estimate
+from analysis.study.pipeline import FITTED_IN
 from analysis.study.shape import shape_problems
-from analysis.study.spec import Covariate, Model, Strict, Study
+from analysis.study.spec import Covariate, Model, RawFile, Robustness, Strict, Study
 
 BIBLIOGRAPHY = Path(__file__).parents[1] / "report" / "references.json"
-OUTCOME_TYPES = {"lpm": "binary", "firth": "binary", "manski_bounds": "binary", "ordered_logit": "ordinal"}
+OUTCOME_TYPES = {
+    "lpm": "binary",
+    "firth": "binary",
+    "manski_bounds": "binary",
+    "ordered_logit": "ordinal",
+    "kaplan_meier": "binary",
+    "cumulative_incidence": "binary",
+    "cox": "binary",
+    "hazard": "binary",
+    "fine_gray": "binary",
+    "threshold": "binary",
+}
 """The type of outcome that each design explains."""
+PROBED = ("lpm", "firth")
+"""Designs that have a linear form for the checks of `robustness`."""
+CURVES = ("kaplan_meier", "cumulative_incidence")
+COMPETING = ("cumulative_incidence", "fine_gray")
+JUMPS = ("jump", "jump:conventional", "jump:adjusted", "density")
+"""The terms of the design threshold that a hypothesis may name, besides `difference:<moderator>`."""
 
 
 def reference_problems(study: Study, document: Document) -> list[Problem]:
@@ -33,15 +52,17 @@ def reference_problems(study: Study, document: Document) -> list[Problem]:
     -------
     All that is wrong, empty where nothing is.
     """
-    checks = (_source, _unit, _columns, _exposures, _covariates, _models, _hypotheses, _truth)
+    checks = (_source, _unit, _columns, _exposures, _covariates, _models, _hypotheses, _robustness, _truth)
     return [problem for check in checks for problem in check(study, document)]
 
 
 def _source(study: Study, document: Document) -> Iterator[Problem]:
-    for path in study.source.raw:
+    for path, file in study.source.raw.items():
         if not _inside_project(path):
             rule = "must be a path under the project, as in `data/raw/mine.csv`, without `..`"
             yield document.problem(("source", "raw", path), rule, at_key=True)
+        elif file.address is not None:
+            yield from _download(path, file, document)
     options = _adapter_options(study.source.adapter)
     if options is None:
         valid = [name for name in _source_modules() if _adapter_options(name)]
@@ -53,6 +74,17 @@ def _source(study: Study, document: Document) -> Iterator[Problem]:
         options.model_validate(study.source.options, strict=True)
     except ValidationError as error:
         yield from shape_problems(error, options, document, ("source", "options"))
+
+
+def _download(path: str, file: RawFile, document: Document) -> Iterator[Problem]:
+    place: KeyPath = ("source", "raw", path)
+    address = urlsplit(file.address or "")
+    if address.scheme not in {"http", "https"} or not address.hostname or address.query or address.fragment:
+        rule = "must be an address https://host/path, without query"
+        yield document.problem((*place, "address"), rule)
+    if PurePosixPath(path).parts[:2] != ("data", "raw") or len(PurePosixPath(path).parts) < 4:
+        rule = "is downloaded, so that it must lie in a folder of its source, as in `data/raw/source/file.csv`"
+        yield document.problem(place, rule, at_key=True)
 
 
 def _inside_project(path: str) -> bool:
@@ -140,6 +172,12 @@ def _models(study: Study, document: Document) -> Iterator[Problem]:
     for name, model in study.models.items():
         place: KeyPath = ("models", name)
         yield from (document.problem((*place, "formula"), rule) for rule in _formula_rules(study, model))
+        yield from (document.problem((*place, key), rule) for key, rule in _duration_rules(study, model))
+        yield from (document.problem((*place, *keys), rule) for keys, rule in _threshold_rules(study, model))
+        notebook = FITTED_IN.get(model.design)
+        if notebook is not None and notebook not in study.optional_notebooks:
+            rule = f"is fitted in {notebook}, which the study does not run; add it to `optional_notebooks`"
+            yield document.problem((*place, "design"), rule)
         for key, grouping in (("each", model.each), ("cluster", model.cluster)):
             if grouping is not None and grouping not in groupings:
                 rule = f"is neither a unit attribute nor a covariate; {nearest(grouping, groupings)}"
@@ -175,6 +213,75 @@ def _formula_rules(study: Study, model: Model) -> Iterator[str]:
         yield "manski_bounds compares exposed with unexposed units; write one exposure alone on the right side"
 
 
+def _duration_rules(study: Study, model: Model) -> Iterator[tuple[str, str]]:
+    """Say what is wrong with the keys that only duration designs read."""
+    if (model.competing is not None) != (model.design in COMPETING):
+        told = "needs `competing`, an outcome" if model.design in COMPETING else "has no use for `competing`; remove it"
+        yield "design" if model.competing is None else "competing", f"the design {model.design} {told}"
+    elif model.competing is not None and model.competing not in study.outcomes:
+        yield "competing", f"is not a declared outcome; {nearest(model.competing, study.outcomes)}"
+    if model.exposed_from != "as_of" and model.design not in ("cox", "hazard"):
+        yield "exposed_from", f"the design {model.design} has no time in it; only cox and hazard read this"
+    if model.periods != sorted(set(model.periods)):
+        yield "periods", "must rise, as in [91, 182, 365, 730]"
+    try:
+        formula = Formula.parse(model.formula)
+    except ValueError:
+        return
+    if model.design in CURVES and formula.variables:
+        rule = f"the design {model.design} compares nothing; write `{formula.outcome} ~ 1`, and groups as `each`"
+        yield "formula", rule
+    if model.design in ("cox", "hazard", "fine_gray") and not formula.variables:
+        yield "formula", f"the design {model.design} compares hazards; write what they differ by on the right side"
+    if model.design == "fine_gray" and (exposures := formula.variables & set(study.exposures)):
+        named = ", ".join(sorted(exposures))
+        yield "formula", f"fine_gray takes only what is fixed at launch; {named} changes after it; use cox or hazard"
+
+
+def _threshold_rules(study: Study, model: Model) -> Iterator[tuple[KeyPath, str]]:
+    """Say what is wrong with the block that only the design threshold reads."""
+    spec = model.threshold
+    if model.design != "threshold" or spec is None:
+        if model.design == "threshold":
+            yield ("design",), "the design threshold needs a block `threshold` with its cut-off"
+        if spec is not None:
+            yield ("threshold",), f"the design {model.design} has no cut-off; remove the block"
+        return
+    if (spec.cutoff is None) == (spec.cutoff_from is None):
+        yield ("threshold",), "must have either `cutoff` or `cutoff_from`, exactly one of the two"
+    if spec.scale != "difference" and spec.cutoff is not None and spec.cutoff <= 0:
+        yield ("threshold", "cutoff"), f"must be greater than 0 with `scale: {spec.scale}`"
+    numeric = [name for name, covariate in study.covariates.items() if covariate.context is not None]
+    if spec.cutoff_from is not None and spec.cutoff_from not in numeric:
+        yield (
+            ("threshold", "cutoff_from"),
+            f"is not a covariate with `context`, which holds numbers; {nearest(spec.cutoff_from, numeric)}",
+        )
+    named: list[tuple[KeyPath, str]] = [(("continuity", i), name) for i, name in enumerate(spec.continuity)]
+    named += [(("moderator",), spec.moderator)] if spec.moderator else []
+    for key, name in named:
+        if name not in study.covariates:
+            yield ("threshold", *key), f"is not a declared covariate; {nearest(name, study.covariates)}"
+    for position, cutoff in enumerate(spec.placebo_cutoffs):
+        if cutoff == 0:
+            yield ("threshold", "placebo_cutoffs", position), "is the cut-off itself; a placebo is below or above 0"
+    yield from _running_variable(study, model)
+
+
+def _running_variable(study: Study, model: Model) -> Iterator[tuple[KeyPath, str]]:
+    try:
+        formula = Formula.parse(model.formula)
+    except ValueError:
+        return
+    running = sorted(formula.variables & set(study.exposures))
+    if len(running) != 1 or running[0] not in formula.terms or any(":" in term for term in formula.terms):
+        rule = "has one exposure on the right side, the running variable, with covariates to adjust for or without"
+        yield ("formula",), f"the design threshold {rule}"
+    elif study.exposures[running[0]].transform != "identity":
+        rule = "is transformed; the cut-off needs it as reported, with `transform: identity`"
+        yield ("formula",), f"{running[0]!r} {rule}"
+
+
 def _levels(study: Study, grouping: str) -> list[str] | None:
     """Return the values that a grouping can have, None where only the data know them."""
     covariate = study.covariates.get(grouping)
@@ -202,6 +309,67 @@ def _hypotheses(study: Study, document: Document) -> Iterator[Problem]:
 def _near_key(origin: str, known: set[str]) -> str:
     hint = nearest(origin, sorted(known))
     return hint if hint.startswith("did you mean") else f"add it to {'/'.join(BIBLIOGRAPHY.parts[-4:])}"
+
+
+def _robustness(study: Study, document: Document) -> Iterator[Problem]:
+    for name, choices in study.robustness.items():
+        place: KeyPath = ("robustness", name)
+        model = study.models.get(name)
+        if model is None:
+            yield document.problem(place, f"is not a declared model; {nearest(name, study.models)}", at_key=True)
+        elif model.design not in PROBED:
+            rule = f"has the design {model.design}; only {' and '.join(PROBED)} have a linear form to probe"
+            yield document.problem(place, rule, at_key=True)
+        else:
+            yield from _choices(study, model, choices, document, place)
+
+
+def _choices(
+    study: Study, model: Model, choices: Robustness, document: Document, place: KeyPath
+) -> Iterator[Problem]:
+    try:
+        formula = Formula.parse(model.formula)
+    except ValueError:
+        return
+    groupings = list(dict.fromkeys([*study.unit.attributes, *study.covariates]))
+    outcomes = [n for n, o in study.outcomes.items() if o.type == OUTCOME_TYPES[model.design] and n != formula.outcome]
+    exposures = [n for n in study.exposures if n not in formula.variables]
+    adjustable = [*study.covariates, *(n for n in study.exposures if n in formula.variables)]
+    benchmarks = sorted(formula.variables)
+    lists: dict[str, tuple[list[str], list[str], str]] = {
+        "adjust": (choices.adjust or [], adjustable, "is neither a covariate nor an exposure of the formula"),
+        "exposures": (choices.exposures, exposures, "is not an exposure that the formula is without"),
+        "clusters": (choices.clusters, [*groupings, "none"], "is neither a unit attribute nor a covariate"),
+        "strata": (choices.strata, groupings, "is neither a unit attribute nor a covariate"),
+        "benchmarks": (choices.benchmarks, benchmarks, "is not a variable of the formula"),
+        "placebo_exposures": (choices.placebo_exposures, exposures, "is not an exposure that the formula is without"),
+        "negative_control_outcomes": (choices.negative_control_outcomes, outcomes, "is not another such outcome"),
+    }
+    for key, (written, valid, rule) in lists.items():
+        for position, value in enumerate(written):
+            if value not in valid:
+                yield document.problem((*place, key, position), f"{rule}; {nearest(value, valid)}")
+    for position, term in enumerate(choices.terms):
+        if rule := _probed_term_rule(study, model, term):
+            yield document.problem((*place, "terms", position), rule)
+    for sample, choice in choices.samples.items():
+        if not choice.keep and not choice.drop:
+            yield document.problem((*place, "samples", sample), "must `keep` or `drop` something", at_key=True)
+        for key, named in (("keep", choice.keep), ("drop", choice.drop)):
+            for grouping in named:
+                if grouping not in groupings:
+                    rule = f"is neither a unit attribute nor a covariate; {nearest(grouping, groupings)}"
+                    yield document.problem((*place, "samples", sample, key, grouping), rule, at_key=True)
+    if choices.permute == "clusters" and model.cluster is None:
+        yield document.problem((*place, "permute"), "needs a model with `cluster`")
+
+
+def _probed_term_rule(study: Study, model: Model, term: str) -> str:
+    if rule := _term_rule(study, model, term):
+        return rule
+    if term == INTERCEPT or len(parse_term(term)) > 1:
+        return "must be one variable, or one level of it"
+    return ""
 
 
 def _truth(study: Study, document: Document) -> Iterator[Problem]:
@@ -247,6 +415,10 @@ def _term_rule(study: Study, model: Model, term: str) -> str:
     if model.design == "manski_bounds":
         bounds = [f"{variable}:{side}" for variable in sorted(formula.variables) for side in ("lower", "upper")]
         return "" if term in bounds else f"is not a bound of the formula {model.formula!r}; {nearest(term, bounds)}"
+    if model.design == "threshold":
+        moderator = model.threshold.moderator if model.threshold else None
+        jumps = [*JUMPS, f"difference:{moderator}"] if moderator else [*JUMPS]
+        return "" if term in jumps else f"is not a term of the design threshold; {nearest(term, jumps)}"
     if term == INTERCEPT and INTERCEPT in formula.terms:
         return ""
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
@@ -24,12 +25,40 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+class RawFile(Strict):
+    """One raw file: embedded in the repository, or downloaded where it has an address."""
+
+    sha256: Sha256
+    address: Text | None = Field(default=None, description="public address that `make data` downloads it from")
+    bytes: Annotated[int, Field(gt=0)] | None = Field(default=None, description="size, to tell a truncated download")
+    licence: Text | None = Field(default=None, description="where it differs from that of the source")
+    citation: Text | None = Field(default=None, description="where it differs from that of the source")
+
+
+def _raw_file(value: object) -> object:
+    """Take a plain sha256 for an embedded file."""
+    if not isinstance(value, str):
+        return value
+    if not re.fullmatch(r"[0-9a-f]{64}", value):
+        raise ValueError("must be the file's sha256, 64 digits 0-9 and a-f, or a block with `sha256` and `address`")
+    return {"sha256": value}
+
+
 class Source(Strict):
     """Where the raw data are and which adapter reads them."""
 
     adapter: Name = Field(description="a module of analysis.sources")
-    raw: dict[str, Sha256] = Field(default={}, description="path under the project, and the sha256 of the file")
+    raw: dict[str, Annotated[RawFile, BeforeValidator(_raw_file)]] = Field(
+        default={}, description="path under the project, and its sha256, or sha256 and address where it is downloaded"
+    )
+    licence: Text | None = Field(default=None, description="terms of the downloaded files, as far as they are known")
+    citation: Text | None = Field(default=None, description="how the downloaded files are to be cited")
     options: dict[str, Any] = Field(default={}, description="the adapter's own options, typed by its `Options`")
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """Path under the project, and expected sha256, of every raw file."""
+        return {path: file.sha256 for path, file in self.raw.items()}
 
 
 class Unit(Strict):
@@ -42,6 +71,7 @@ class Unit(Strict):
         default=None,
         description="attribute whose values are sampling frames; what is described is never pooled over them",
     )
+    cases: list[Text] = Field(default=[], description="ids of units that the report tells on their own")
     before_launch: Literal["exclude", "refuse"] = Field(
         default="refuse", description="what to do with a unit whose outcome is dated before its launch"
     )
@@ -83,17 +113,95 @@ class Covariate(Strict):
     reference: Text | None = Field(default=None, description="the level that the others are compared with")
 
 
+class Threshold(Strict):
+    """What a regression discontinuity needs beyond its formula, which names the outcome and the running variable."""
+
+    cutoff: float | None = Field(default=None, description="one cut-off for all units")
+    cutoff_from: Name | None = Field(default=None, description="numeric covariate that holds each unit's own cut-off")
+    scale: Literal["difference", "share", "log10_ratio"] = Field(
+        default="difference", description="how the running variable is normalised, so that the cut-off is 0"
+    )
+    bandwidths: list[Annotated[float, Field(gt=0)]] = Field(
+        default=[0.5, 0.75, 1.25, 1.5, 2.0], description="multiples of the optimal bandwidth, fitted again"
+    )
+    donuts: list[Annotated[float, Field(gt=0)]] = Field(
+        default=[], description="half-widths around the cut-off, on the normalised scale, left out and fitted again"
+    )
+    placebo_cutoffs: list[float] = Field(default=[], description="on the normalised scale, where nothing should jump")
+    continuity: list[Name] = Field(default=[], description="covariates that should not jump at the cut-off")
+    moderator: Name | None = Field(
+        default=None, description="covariate of two levels in which the jump is fitted apart and compared"
+    )
+    heaps: list[Annotated[int, Field(gt=1)]] = Field(
+        default=[10, 100, 1000], description="numbers at whose multiples the running variable may be heaped"
+    )
+
+
 class Model(Strict):
     """One pre-specified outcome model."""
 
     label: Text
-    design: Literal["lpm", "firth", "ordered_logit", "manski_bounds"]
+    design: Literal[
+        "lpm", "firth", "ordered_logit", "manski_bounds",
+        "kaplan_meier", "cumulative_incidence", "cox", "hazard", "fine_gray", "threshold",
+    ]  # fmt: skip
     formula: Text
     cluster: Name | None = Field(default=None, description="attribute that errors are clustered by")
     sample: dict[Name, list[str]] = Field(default={}, description="attribute or covariate: the values kept")
     each: Name | None = Field(default=None, description="fit apart in each value of this attribute")
     contrast_time_order: bool = Field(
         default=False, description="fit again with naive exposures, to show the difference"
+    )
+    competing: Name | None = Field(default=None, description="outcome whose first event ends the risk of this one")
+    periods: list[Annotated[int, Field(gt=0)]] = Field(
+        default=[91, 182, 365, 730],
+        min_length=1,
+        description="days since launch: a hazard's baseline may change, and curves are read, at their end",
+    )
+    exposed_from: Literal["as_of", "launch"] = Field(
+        default="as_of", description="when a value starts to count in cox and hazard; `launch` is immortal time"
+    )
+    threshold: Threshold | None = Field(default=None, description="only and always with the design threshold")
+
+
+class SampleChoice(Strict):
+    """Another sample that a model may reasonably be fitted in, within its own."""
+
+    keep: dict[Name, list[str]] = Field(default={}, description="attribute or covariate: the values kept")
+    drop: dict[Name, list[str]] = Field(
+        default={}, description="attribute or covariate: the values left out; `*` stands for any text"
+    )
+
+
+class Robustness(Strict):
+    """The reasonable choices that a model's estimate must survive, and the placebos that must show nothing.
+
+    They apply to a model's linear form: of a logit, too, the linear probability model with its formula is probed.
+    """
+
+    terms: list[Text] = Field(default=[], description="terms to probe beside those that decide a hypothesis")
+    adjust: list[Name] | None = Field(
+        default=None,
+        description="covariates that may be left out or added: each subset of them is a specification, and what else "
+        "the formula adjusts for is always in; the covariates of the formula where absent",
+    )
+    exposures: list[Name] = Field(default=[], description="other definitions, each in turn in the exposure's place")
+    samples: dict[Name, SampleChoice] = Field(default={}, description="other samples, each in turn")
+    clusters: list[Name] = Field(
+        default=[], description="other attributes to cluster errors by, each in turn; `none` for independent errors"
+    )
+    permute: Literal["units", "clusters"] = Field(
+        default="units", description="what exchanges exposures under the null; clusters where they vary only between"
+    )
+    strata: list[Name] = Field(default=[], description="attributes or covariates within which exposures are permuted")
+    benchmarks: list[Name] = Field(
+        default=[], description="covariates of the formula that a hidden confounder is compared with; all where absent"
+    )
+    placebo_exposures: list[Name] = Field(
+        default=[], description="exposures that cannot cause the outcome, each in turn in the exposure's place"
+    )
+    negative_control_outcomes: list[Name] = Field(
+        default=[], description="outcomes that the exposure cannot cause, each in turn in the outcome's place"
     )
 
 
@@ -132,6 +240,7 @@ class Study(Strict):
     covariates: dict[Name, Covariate] = {}
     models: dict[Name, Model] = Field(min_length=1)
     hypotheses: dict[Name, Hypothesis] = Field(min_length=1)
+    robustness: dict[Name, Robustness] = Field(default={}, description="model: what its estimate must survive")
     optional_notebooks: list[Literal["06_event_study", "07_threshold", "08_duration"]] = []
     limitations: list[Text] = []
     truth: dict[Text, float] = Field(default={}, description="`model:term` to its planted value, in a simulated study")
