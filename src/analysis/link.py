@@ -10,7 +10,6 @@ import pandas as pd
 
 from analysis.errors import InputError, Problem
 from analysis.study.spec import Covariate, Exposure, Study
-from analysis.tables import DAY
 
 TimeOrder = Literal["strict", "naive"]
 NAIVE = "_naive"
@@ -76,7 +75,7 @@ def link(
             values = usable[usable["indicator"].isin(spec.indicators)]
             if spec.landmark_days and order == "strict":
                 at_risk = _at_risk(of_outcome, units, spec.landmark_days)
-                landmark = values["unit_id"].map(_landmark(units, spec.landmark_days).where(at_risk)).astype(DAY)
+                landmark = values["unit_id"].map(_landmark(units, spec.landmark_days).where(at_risk))
                 values = values[values["end"] <= landmark]
             found = _aggregate(values, spec, name)
             found.insert(0, "outcome", outcome)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pandas as pd
 import pandera.pandas as pa
@@ -20,7 +20,7 @@ VALUE_TYPES = ("exact", "rounded", "lower_bound")
 STAGES = {1: "agenda", 2: "discursive position", 3: "procedure", 4: "policy", 5: "behaviour"}
 """Stages of network influence of Keck and Sikkink (1998, ch. 1), the rungs of the outcome ladder."""
 
-DAY: Final = "datetime64[ns]"
+DAY = "datetime64[ns]"
 
 
 def _text(*checks: pa.Check) -> pa.Column:
