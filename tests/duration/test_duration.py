@@ -12,6 +12,7 @@ import pytest
 from conftest import MODELS, make_data, make_study
 
 from analysis.figures_duration import first_events_figure, hazard_ratio_figure
+from analysis.models.curves import competing_risks
 from analysis.models.duration import DurationData, first_events, fit_durations
 from analysis.study.spec import Study
 
@@ -69,6 +70,36 @@ def test_errors_are_clustered_where_clusters_are_enough(planted: Planted) -> Non
     few = replace(data, table=data.table.assign(country=data.table["country"].str[:2]))
     row = rows_of(fit_durations(study, few), "hazard").loc["counted"]
     assert (row["vcov"], row["n_clusters"]) == ("information matrix", 10)
+
+
+def test_copies_of_units_within_their_clusters_add_no_precision() -> None:
+    study = make_study({"hazard": MODELS["hazard"]})
+    rng = np.random.default_rng(4)
+    days = (np.datetime64("2020-01-02") + rng.integers(0, 300, (40, 2))).astype(str)
+
+    def fitted(copies: int) -> pd.Series:
+        names = [f"u{i}-{copy}" for i in range(40) for copy in range(copies)]
+        of = {name: int(name[1:].split("-")[0]) for name in names}
+        counts = [(name, days[i, 0], 1.0) for name, i in of.items()]
+        events = [(name, days[i, 1] if i % 4 else "-", "2020-12-31") for name, i in of.items()]
+        country = {name: f"c{i}" for name, i in of.items()}
+        data = make_data(study, dict.fromkeys(names, "2020-01-01"), counts, events, country=country)
+        return rows_of(fit_durations(study, data), "hazard").loc["counted"]
+
+    once, thrice = fitted(1), fitted(3)
+    assert (thrice["n_units"], thrice["n_clusters"]) == (120, 40)
+    assert thrice["estimate"] == pytest.approx(once["estimate"], abs=1e-8)
+    assert thrice["std_error"] == pytest.approx(once["std_error"], rel=1e-8)
+
+
+def test_first_of_two_outcomes_is_the_earlier_and_on_a_tie_the_outcome_itself() -> None:
+    columns = ["unit_id", "event", "stop"]
+    own = pd.DataFrame([("a", True, 5.0), ("b", True, 9.0), ("c", True, 7.0), ("d", False, 20.0)], columns=columns)
+    other = pd.DataFrame([("a", False, 20.0), ("b", True, 4.0), ("c", True, 7.0), ("d", False, 20.0)], columns=columns)
+    first = competing_risks(own, other).set_index("unit_id")
+    assert first["days"].to_dict() == {"a": 5.0, "b": 4.0, "c": 7.0, "d": 20.0}
+    assert first["status"].to_dict() == {"a": 1, "b": 2, "c": 1, "d": 0}
+    assert first["tied"].to_dict() == {"a": False, "b": False, "c": True, "d": False}
 
 
 def test_curves_add_up_and_the_competing_one_takes_its_share(null: pd.DataFrame) -> None:

@@ -156,10 +156,13 @@ def test_an_ended_run_leaves_nothing_running(checkout: Checkout, number: int, wa
         text=True,
         start_new_session=True,
     )
-    assert wait_until(begun.exists)
-    assert processes(checkout.root)
-    run.send_signal(number)
-    said = run.communicate(timeout=20)[1]
+    try:
+        assert wait_until(begun.exists)
+        assert processes(checkout.root)
+        run.send_signal(number)
+        said = run.communicate(timeout=20)[1]
+    finally:
+        run.kill()
     assert run.returncode == code
     assert wait_until(lambda: not processes(checkout.root), 10), processes(checkout.root)
     if code == 130:
@@ -171,15 +174,19 @@ def test_an_ended_run_leaves_nothing_running(checkout: Checkout, number: int, wa
 @forked
 def test_a_killed_server_takes_its_kernels_along(checkout: Checkout) -> None:
     begun = checkout.root / "begun"
-    checkout.notebook("01_ingest", f'open({str(begun)!r}, "w")\nimport time\ntime.sleep(600)')
+    # This holds the interpreter's lock, so that nothing inside the kernel can notice.
+    checkout.notebook("01_ingest", f'open({str(begun)!r}, "w")\nsum(range(10**13))')
     run = subprocess.Popen(command(), stderr=subprocess.PIPE, text=True)
-    assert wait_until(begun.exists)
-    server = next(p for p in psutil.Process(run.pid).children() if "server.py" in " ".join(p.cmdline()))
-    server.kill()
-    said = run.communicate(timeout=20)[1]
+    try:
+        assert wait_until(begun.exists)
+        server = next(p for p in psutil.Process(run.pid).children() if "server.py" in " ".join(p.cmdline()))
+        server.kill()
+        said = run.communicate(timeout=20)[1]
+    finally:
+        run.kill()
     assert run.returncode == 1
     assert "The kernel was killed." in said
-    assert not processes(checkout.root)
+    assert wait_until(lambda: not processes(checkout.root), 5)
 
 
 def test_stored_notebooks_name_the_kernel(checkout: Checkout) -> None:
