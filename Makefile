@@ -3,16 +3,42 @@
 PYTHON ?= python3
 BIN := .venv/bin
 EMBEDDED := benchmark campaigns
+DOWNLOADED := petitions
 export PYTHONHASHSEED := 0
 
 .DEFAULT_GOAL := all
-.PHONY: all study test lab clean lock help
+.PHONY: all study data real new-study archive why verify bench test lab clean lock help
 
 all: .venv/ready          ## run the embedded studies: raw data to data/processed/ and reports/
 	@$(BIN)/python -m analysis.run $(EMBEDDED)
 
 study: .venv/ready        ## run one study: make study NAME=campaigns
 	@$(BIN)/python -m analysis.run $(NAME)
+
+data: .venv/ready         ## download the public data of the other studies, pinned by sha256
+	@$(BIN)/python -m analysis.download
+
+real: .venv/ready         ## run the studies on downloaded data (after make data)
+	@$(BIN)/python -m analysis.run $(DOWNLOADED)
+
+new-study: .venv/ready    ## start a study of your own: make new-study NAME=mine
+	@test -n "$(NAME)" || { echo "say its name: make new-study NAME=mine"; exit 2; }
+	@test ! -e studies/$(NAME).yml || { echo "studies/$(NAME).yml exists already"; exit 2; }
+	@sed 's/^name: .*/name: $(NAME)/' studies/campaigns.yml > studies/$(NAME).yml
+	@echo "studies/$(NAME).yml is a copy of the campaigns' study: change it from top to bottom, then make study NAME=$(NAME)"
+
+archive: .venv/ready      ## pack what is committed, reports included, into one file
+	@git archive --format=zip --prefix=clicks-to-change/ --output=clicks-to-change.zip HEAD && echo clicks-to-change.zip
+
+why: .venv/ready          ## say which notebooks would run, and what changed
+	@$(BIN)/python -m analysis.run --why $(EMBEDDED)
+
+verify: .venv/ready       ## re-run the committed reports in a temporary folder and compare
+	@$(BIN)/python -m analysis.report.verify $(NAME)
+
+bench: .venv/ready        ## measure speed as ratios, into docs/benchmarks.md
+	@$(BIN)/python -m analysis.run.bench --write docs/benchmarks.md
+	@$(BIN)/python -m analysis.robustness.bench
 
 test: .venv/ready         ## run every test, the linter and the type checker
 	@$(BIN)/ruff check --quiet
@@ -34,7 +60,7 @@ lock: .venv/ready         ## renew requirements.lock from pyproject.toml
 
 help:                     ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do \
-		printf '  make %-8s %s\n' "$$name" "$$text"; done
+		printf '  make %-9s %s\n' "$$name" "$$text"; done
 
 # uv is taken from the lock like everything else; bytecode is compiled once, so that kernels start fast.
 .venv/ready: requirements.lock pyproject.toml

@@ -11,7 +11,7 @@ from datetime import date
 
 import pandas as pd
 
-PATTERN = re.compile(r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?", re.ASCII)
+PATTERN = re.compile(r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?")
 _FREQUENCY = {4: "Y", 7: "M", 10: "D"}
 PRECISION = {4: "year", 7: "month", 10: "day", 0: ""}
 

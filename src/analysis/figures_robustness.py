@@ -36,8 +36,8 @@ def specification_figure(curves: Mapping[str, pd.DataFrame], estimates: pd.DataF
     p_value, significant = joint["p_value"][f"{term}:median"], joint["estimate"][f"{term}:share_significant"]
     low, median, high = (_signed(value) for value in curve["estimate"].quantile([0, 0.5, 1]))
     finding = (
-        f"{len(curve):,} specifications of {model}: {low} to {high}, median {median} (joint p = {p_value:.3f}); "
-        f"{significant:.0%} significant"
+        f"{len(curve):,} specifications of {model}: {low} to {high}, median {median} "
+        f"(joint p\u00a0=\u00a0{p_value:.3f}); {significant:.0%} significant in one direction"
     )
     alt = (
         f"Above, {len(curve)} estimates of {term} with 95% intervals, in increasing order, the pre-specified marked. "
@@ -138,7 +138,9 @@ def stability_figure(curves: Mapping[str, pd.DataFrame], left_out: Mapping[str, 
         if flips
         else f"No single unit or cluster decides the sign of any of {len(names)} estimates"
     )
-    alt = "Per estimate three lines: its interval, its range over specifications, its range without one unit or cluster."
+    alt = (
+        "Per estimate three lines: its interval, its range over specifications, its range without one unit or cluster."
+    )
     return _tell(figure, finding, alt)
 
 
@@ -183,8 +185,7 @@ def _draw_power(axis: Axes, curve: pd.DataFrame, mde: float, smallest: float) ->
         f"detectable {mde:.2g}", (mde, 0.8), xytext=(6, -5), textcoords="offset points",
         color=GREEN, fontsize=8, ha="left", va="top",
     )  # fmt: skip
-    # The curve is low at the line where the detectable effect is larger, so that there is room above.
-    above = smallest < mde
+    above = float(np.interp(smallest, curve["effect"], curve["power"])) < 0.5
     axis.annotate(
         f"of interest {smallest:.2g}", (smallest, 0.99 if above else 0.03), xytext=(4, 0), textcoords="offset points",
         color=ORANGE, fontsize=8, ha="left", va="top" if above else "bottom",

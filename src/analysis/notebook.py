@@ -15,8 +15,6 @@ from analysis import figures
 from analysis.models.estimates import Estimate, tidy
 from analysis.models.fit import deciding
 from analysis.project import Project
-from analysis.report.provenance import Provenance
-from analysis.report.render import render_report
 from analysis.sources import ingest
 from analysis.study import notebooks, read_study
 from analysis.study.spec import Study
@@ -89,16 +87,6 @@ class OpenStudy:
         with self.project.writing(Path("reports", self.study.name, "figures", f"{name}.svg")) as path:
             figures.write_svg(figure, path, self.notebook)
             display(SVG(filename=str(path)))  # type: ignore[no-untyped-call]
-
-    def render_report(self, estimates: pd.DataFrame, verdicts: pd.DataFrame) -> None:
-        """Render ``reports/<study>/index.html`` and ``paper.pdf`` from the estimates, the verdicts and all figures."""
-        folder = Path("reports", self.study.name)
-        figures = self.project.root / folder / "figures"
-        for figure in sorted(figures.glob("*.svg")):
-            self.project.find(figure.relative_to(self.project.root))
-        with self.project.writing(folder / "index.html") as html, self.project.writing(folder / "paper.pdf") as pdf:
-            provenance = Provenance.collect(self.study, self.project)
-            render_report(self.study, estimates, verdicts, figures, provenance, html, pdf)
 
     def _processed(self, name: str) -> Path:
         return Path("data", "processed", self.study.name, name)

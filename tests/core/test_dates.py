@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.dates import intervals, is_date, precision
@@ -16,6 +16,7 @@ days = st.dates(date(1900, 1, 1), date(2199, 12, 31))
 
 
 @given(days, st.sampled_from(list(WRITTEN)))
+@settings(max_examples=50, deadline=None)
 def test_an_interval_holds_the_days_whose_iso_date_begins_so_and_no_other(day: date, how: str) -> None:
     text = day.isoformat()[: WRITTEN[how]]
     (start,), (end,) = intervals(pd.Series([text], dtype="str"))

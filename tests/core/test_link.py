@@ -80,7 +80,7 @@ def cells(rows: pd.DataFrame) -> set[tuple[str, str, str]]:
 
 
 @given(seeds)
-@settings(DRAWN, max_examples=4)
+@settings(DRAWN, max_examples=3)
 def test_no_value_is_kept_that_may_not_come_before_the_event(seed: int) -> None:
     canonical = small_tables(*random_tables(seed, [0, 4, 7, 10]))
     changed = change(canonical.outcomes, canonical.units, OUTCOMES)
@@ -101,7 +101,7 @@ def test_no_value_is_kept_that_may_not_come_before_the_event(seed: int) -> None:
 
 
 @given(seeds)
-@settings(DRAWN, max_examples=4)
+@settings(DRAWN, max_examples=3)
 def test_strict_exposures_are_a_part_of_the_naive_ones_and_dated_before_the_event(seed: int) -> None:
     canonical = small_tables(*random_tables(seed, [0, 4, 7, 10]))
     strict, naive = linked(canonical, "strict"), linked(canonical, "naive")
@@ -114,7 +114,7 @@ def test_strict_exposures_are_a_part_of_the_naive_ones_and_dated_before_the_even
 
 
 @given(seeds, st.sampled_from([4, 7]), st.sampled_from(["process", "outcomes", "both"]))
-@settings(DRAWN, max_examples=5)
+@settings(DRAWN, max_examples=3)
 def test_knowing_dates_less_precisely_never_adds_a_strict_exposure(seed: int, length: int, which: str) -> None:
     launched, process, outcomes = random_tables(seed, [7, 10])
     random = np.random.default_rng(seed)

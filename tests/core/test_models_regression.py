@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -58,6 +59,21 @@ def test_least_squares_as_certified_by_nist_for_wampler1() -> None:
     powers = {f"x{k}": x**k for k in range(1, 6)}
     rows = lpm(design(1 + sum(powers.values()), powers), "m", "o")
     assert [row.estimate for row in rows] == pytest.approx([1.0] * 6, rel=1e-8)
+
+
+def test_least_squares_of_a_design_as_ill_conditioned_as_nist_filip() -> None:
+    # A polynomial with the coefficients that NIST certifies for Filip, on its range, in exact arithmetic: a fit by the
+    # pseudo-inverse, which drops small singular values, gets no digit right.
+    certified = [
+        -1467.48961422980, -2772.17959193342, -2316.37108160893, -1127.97394098372, -354.478233703349,
+        -75.1242017393757, -10.8753180355343, -1.06221498588947, -0.0670191154593408, -0.00246781078275479,
+        -0.0000402962525080404,
+    ]  # fmt: skip
+    x = np.linspace(-8.8, -3.1, 82)
+    y = [float(sum(Fraction(b) * Fraction(v) ** k for k, b in enumerate(certified))) for v in x]
+    rows = lpm(design(y, {f"x{k}": x**k for k in range(1, 11)}), "m", "o")
+    assert [row.estimate for row in rows] == pytest.approx(certified, rel=1e-6)
+    assert all(row.note == "" for row in rows)
 
 
 def test_hc3_errors_by_their_formula() -> None:

@@ -64,6 +64,17 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path)
     assert (tmp_path / "out" / "a.txt").read_text() == "whole"
 
 
+def test_who_reads_while_a_file_is_written_reads_the_whole_old_one(tmp_path: Path) -> None:
+    project = Project(tmp_path, tmp_path)
+    with project.writing("a.txt") as path:
+        path.write_text("old")
+    with (tmp_path / "a.txt").open() as reader:
+        with project.writing("a.txt") as path:
+            path.write_text("new")
+        assert reader.read() == "old"
+    assert (tmp_path / "a.txt").read_text() == "new"
+
+
 def test_equal_tables_have_equal_bytes(tmp_path: Path) -> None:
     table = pd.DataFrame({"b": [1.5, None, 3.0], "a": ["x", "y", "é"], "t": pd.to_datetime(["2014", "", "2015"])})
     again = pd.concat([table.iloc[:1], table.iloc[1:]]).set_axis([5, 5, 1], axis="index")

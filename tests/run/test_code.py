@@ -23,7 +23,9 @@ FILES = {
         "@dataclass\nclass Handle:\n    name: str\n\n"
         "    def linked(self):\n        return link.link(self.name)\n\n"
         "    def drawn(self):\n        return draw()\n\n"
-        "def opened(name):\n    return Handle(name)\n"
+        "def opened(name):\n    return Handle(name)\n\n"
+        "def called(handle: Handle, name):\n    return getattr(handle, name)()\n\n"
+        "class Other:\n    def linked_elsewhere(self):\n        return 1\n"
     ),
     "sources/__init__.py": (
         "import importlib\n\ndef load(name):\n    return importlib.import_module(f'lib.sources.{name}').load()\n"
@@ -109,6 +111,12 @@ def test_a_method_is_used_where_its_name_is(library: Path) -> None:
 def test_a_method_under_a_computed_name_may_be_any(library: Path) -> None:
     found = used(library, "from lib.handle import opened\ngetattr(opened('x'), name)()")
     assert {"lib.handle.Handle.linked", "lib.handle.Handle.drawn"} <= found.keys()
+
+
+def test_a_computed_name_on_a_known_class_is_one_of_its_methods(library: Path) -> None:
+    found = used(library, "from lib.handle import called, opened, Other\ncalled(opened('x'), name)\nOther()")
+    assert {"lib.handle.Handle.linked", "lib.handle.Handle.drawn", "lib.handle.Other"} <= found.keys()
+    assert "lib.handle.Other.linked_elsewhere" not in found
 
 
 def test_methods_that_another_package_may_call_count(library: Path) -> None:

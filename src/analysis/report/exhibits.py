@@ -27,6 +27,10 @@ class UnknownFigureError(LookupError):
     """A template names a figure that no notebook has drawn."""
 
 
+CURVES = {"kaplan_meier", "cumulative_incidence"}
+"""Designs whose many estimates are points of a curve: a figure shows them, and the notebook lists them."""
+
+
 def origin(provenance: Provenance, notebooks: Iterable[str]) -> Markdown:
     """Write the line that ends a caption: notebooks and their parameters, data, commit, manifest."""
     parts = []
@@ -54,6 +58,17 @@ def _with_interval(low: float | None, high: float | None) -> Markdown:
 
 def _or_dash(value: float | None, form: Callable[[float | int | None], Markdown]) -> Markdown:
     return form(value) if formats.known(value) else Markdown("–")
+
+
+def _share_with_interval(row: Estimate) -> Markdown:
+    if not formats.known(row.estimate):
+        return formats.percent(row.estimate)
+    return (
+        formats.percent(row.estimate, 0)
+        + Markdown(" (")
+        + formats.interval(row.ci_low, row.ci_high, lambda value: formats.percent(value, 0))
+        + Markdown(")")
+    )
 
 
 def _p(value: float | int | None) -> Markdown:
@@ -128,8 +143,8 @@ class Exhibits:
         return self._estimates(rows, declared.label if declared else base, anchor=base)
 
     def other_models(self) -> Markdown:
-        """Show the study's pre-specified models that are not shown yet."""
-        estimated = {ModelName.of(name).base for name in self.results.models}
+        """Show the study's pre-specified models that are not shown yet; curves are drawn, not tabulated."""
+        estimated = {ModelName.of(row.model).base for row in self.results.rows if row.design not in CURVES}
         left = [base for base in self.study.models if base in estimated and base not in self._shown_models]
         return NOTHING.join(self.model_table(base) for base in left)
 
@@ -155,7 +170,9 @@ class Exhibits:
             if several_outcomes:
                 cells.append(row.outcome)
             cells += [
-                formats.number(row.estimate),
+                formats.number(row.estimate)
+                if not formats.known(row.p_value)
+                else _or_dash(row.estimate, formats.number),
                 _with_interval(row.ci_low, row.ci_high),
                 _or_dash(row.p_value, _p),
                 _or_dash(row.n_obs, formats.count),
@@ -257,6 +274,33 @@ class Exhibits:
         return self._table(
             header, rows, title="Planted truth beside its estimate.", anchor="truth", align="llrrrrl", models=models
         )
+
+    def breakdown_table(self, covariate: str) -> Markdown:
+        """Show the share of units with each outcome by the levels of a covariate, one row per frame and level.
+
+        Raises
+        ------
+        UnknownEstimateError : the covariate was not described.
+        """
+        base = f"by_{covariate}"
+        found = list(self.results.named(base))
+        if not found:
+            described = [name for name in self.study.covariates if any(self.results.named(f"by_{name}"))]
+            raise UnknownEstimateError(
+                f"no shares by {covariate!r} among the estimates; {nearest(covariate, described)}"
+            )
+        outcomes = [name for name in self.study.outcomes if any(row.outcome == name for row in found)]
+        cells = {(row.model, row.term, row.outcome): row for row in found}
+        rows: list[list[object]] = []
+        for model, level in dict.fromkeys((row.model, row.term) for row in found):
+            of_level = [cells[model, level, outcome] for outcome in outcomes]
+            shares = [_share_with_interval(row) for row in of_level]
+            most = max(row.n_obs or 0 for row in of_level)
+            rows.append([ModelName.of(model).level, level.replace("_", " "), formats.count(most), *shares])
+        header = ["Sample", str(self.study.covariates[covariate].label), "n", *map(self._outcome, outcomes)]
+        title = f"Share of {self.study.unit.plural} with each outcome, by {self.study.covariates[covariate].label}."
+        align = "llr" + "r" * len(outcomes)
+        return self._table(header, rows, title=title, anchor=base, align=align, models=[row.model for row in found])
 
     def sample_flow(self, base: str = "flow") -> Markdown:
         """Show how many units remain at each step: the terms of a descriptive model in their order, a row per outcome.

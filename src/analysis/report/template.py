@@ -219,6 +219,7 @@ def _context(exhibits: Exhibits) -> dict[str, Any]:
         "time_order_table": exhibits.time_order_table,
         "verdict_table": exhibits.verdict_table,
         "truth_table": exhibits.truth_table,
+        "breakdown_table": exhibits.breakdown_table,
         "sample_flow": exhibits.sample_flow,
         "indicator_table": exhibits.indicator_table,
     }

@@ -83,14 +83,14 @@ def main(argv: list[str]) -> int:
     arguments = _arguments().parse_args(argv)
     root = Project.here().root
     try:
+        if arguments.why or arguments.dag:
+            graph = Graph(root, arguments.studies, _given(arguments.p))
+            print(why(graph) if arguments.why else mermaid(graph))
+            return 0
         with locked(root):
             roll_forward(root)
-            showing = arguments.why or arguments.dag
-            ahead = _nothing if showing or arguments.dask else _warm
+            ahead = _nothing if arguments.dask else _warm
             graph = Graph(root, arguments.studies, _given(arguments.p), ahead)
-            if showing:
-                print(why(graph) if arguments.why else mermaid(graph))
-                return 0
             tidy(graph)
             if any(graph.reasons(t) for t in graph.tasks if t.kind == "notebook"):
                 ahead()

@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from analysis.project import Project
+
 _BODY = "<on import>"
 _HARMLESS_DECORATORS = {"dataclass", "cache", "lru_cache", "contextmanager", "overload", "total_ordering", "wraps"}
 _METHOD_DECORATORS = _HARMLESS_DECORATORS | {
@@ -44,7 +46,7 @@ class Piece:
     ----------
     digest : of its syntax tree.
     names : dotted names that it uses.
-    attributes : names that it uses on anything; ``*``: computed ones, ``self.*``: computed ones of its own class.
+    attributes : names that it uses on anything; ``*`` for computed ones, ``Class.*`` for those of a known class.
     imports : local name to what it imports in its own body.
     words : its short string constants.
     imported : modules that it imports under a computed name: the fixed part, and a star for the rest.
@@ -75,8 +77,9 @@ class Module:
 class _Reader(ast.NodeVisitor):
     """Collects what a statement uses."""
 
-    def __init__(self, package: str) -> None:
+    def __init__(self, package: str, owner: str = "") -> None:
         self._package = package
+        self._classes = {"self": owner} if owner else {}
         self.piece = Piece()
 
     def visit_Name(self, node: ast.Name) -> None:
@@ -108,9 +111,14 @@ class _Reader(ast.NodeVisitor):
             self.piece.imported.append(_fixed_part(node.args[0] if node.args else None))
         if name in _BY_NAME:
             constants = [a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
-            on_self = bool(node.args) and isinstance(node.args[0], ast.Name) and node.args[0].id == "self"
-            computed = "self.*" if on_self else "*"
+            of = node.args[0].id if node.args and isinstance(node.args[0], ast.Name) else ""
+            computed = f"{self._classes[of]}.*" if of in self._classes else "*"
             self.piece.attributes += [part for c in constants for part in c.split(".")] or [computed]
+        self.generic_visit(node)
+
+    def visit_arg(self, node: ast.arg) -> None:
+        if isinstance(node.annotation, ast.Name):
+            self._classes[node.arg] = node.annotation.id
         self.generic_visit(node)
 
     def visit_Import(self, node: ast.Import) -> None:
@@ -184,7 +192,7 @@ def read_module(text: str, package: str) -> Module:
         if isinstance(statement, ast.Import | ast.ImportFrom):
             module.imports |= _imports(statement, package)
             continue
-        reader = _Reader(package)
+        reader = _Reader(package, owner)
         reader.visit(statement)
         reader.piece.climbs = max([reader.piece.climbs, *_climbs(statement)])
         if owner and isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -257,6 +265,13 @@ def _add(piece: Piece, more: Piece, dump: str) -> None:
     piece.bases = sorted({*piece.bases, *more.bases})
 
 
+def _kept(cache: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(cache.read_text(encoding="utf-8")))
+    except (FileNotFoundError, ValueError):
+        return {}
+
+
 class Package:
     """The modules of a source folder, taken apart once per content.
 
@@ -269,7 +284,8 @@ class Package:
 
     def __init__(self, source: Path, name: str, cache: Path) -> None:
         self._source, self._name = source, name
-        known: dict[str, Any] = json.loads(cache.read_text(encoding="utf-8")) if cache.exists() else {}
+        known = _kept(cache)
+        before = set(known)
         kept: dict[str, Any] = {}
         self._modules: dict[str, Module] = {}
         self._paths: dict[str, Path] = {}
@@ -286,9 +302,9 @@ class Package:
             pieces = {n: Piece(**p) for n, p in kept[key]["pieces"].items()}
             self._modules[dotted] = Module(pieces, kept[key]["imports"])
             self._paths[dotted] = file
-        if kept.keys() != known.keys() or not cache.exists():
-            cache.parent.mkdir(parents=True, exist_ok=True)
-            cache.write_text(json.dumps(kept), encoding="utf-8")
+        if kept.keys() != before or not cache.exists():
+            with Project(cache.parent, cache.parent).writing(cache.name) as temporary:
+                temporary.write_text(json.dumps(kept), encoding="utf-8")
         files = (source / name).rglob("*")
         self._data = [f for f in files if f.is_file() and f.suffix not in (".py", ".pyc", ".pyi")]
 
@@ -321,6 +337,10 @@ class _Walk:
     ) -> None:
         self._modules, self._paths, self._data = modules, paths, data
         self._source, self._package = source, package
+        self._data_by_name: dict[str, list[Path]] = {}
+        for file in data:
+            for known_as in {file.name, file.parent.name}:
+                self._data_by_name.setdefault(known_as, []).append(file)
         self._found: dict[tuple[str, str], Piece] = {}
         self._files: set[Path] = set()
         self._computed: set[str] = set()
@@ -361,9 +381,8 @@ class _Walk:
         piece = self._found[module, name]
         if not piece.methods:
             return
-        own = (self._found.get((module, f"{name}.{method}")) for method in piece.methods)
-        computed = any("self.*" in method.attributes for method in own if method)
-        everything = computed or "*" in self._attributes or self._is_called_back(module, name)
+        computed = {"*", f"{name}.*", *(f"{base}.*" for base in piece.bases)}
+        everything = bool(computed & self._attributes) or self._is_called_back(module, name)
         for method, always in piece.methods.items():
             if everything or always or method in self._attributes:
                 self._piece(module, f"{name}.{method}")
@@ -396,7 +415,7 @@ class _Walk:
                 self._piece(module, first)
         for pattern in piece.imported:
             self._computed.add(pattern)
-        named = [f for f in self._data if {f.name, f.parent.name} & set(piece.words)]
+        named = [f for word in piece.words for f in self._data_by_name.get(word, ())]
         if piece.climbs and not named and module:
             folder = self._paths[module].parents[piece.climbs - 1]
             named = [f for f in self._data if f.is_relative_to(folder) and folder != self._source.parent]

@@ -127,6 +127,7 @@ class Graph:
         self.tasks = {task: before for plan in self.plans.values() for task, before in plan.tasks.items()}
         self.records = {task: Record.load(root / task.record) for task in self.tasks}
         self._code: dict[str, dict[str, str]] = {}
+        self._fixed: dict[Task, dict[str, str]] = {}
 
     def _plan(self, study: str, given: Mapping[str, str]) -> Plan:
         known = self._validated(study)
@@ -164,7 +165,12 @@ class Graph:
         return known
 
     def fixed_inputs(self, task: Task) -> dict[str, str]:
-        """Hash what a task is made from, apart from the files it reads."""
+        """Hash what a task is made from, as it is when this is first asked, apart from the files it reads."""
+        if task not in self._fixed:
+            self._fixed[task] = self._fixed_inputs(task)
+        return self._fixed[task]
+
+    def _fixed_inputs(self, task: Task) -> dict[str, str]:
         plan = self.plans[task.study]
         match task.kind:
             case "page":

@@ -324,9 +324,7 @@ def _robustness(study: Study, document: Document) -> Iterator[Problem]:
             yield from _choices(study, model, choices, document, place)
 
 
-def _choices(
-    study: Study, model: Model, choices: Robustness, document: Document, place: KeyPath
-) -> Iterator[Problem]:
+def _choices(study: Study, model: Model, choices: Robustness, document: Document, place: KeyPath) -> Iterator[Problem]:
     try:
         formula = Formula.parse(model.formula)
     except ValueError:
