@@ -44,7 +44,7 @@ test: .venv/ready         ## run every test, the linter and the type checker
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
 
 lab: .venv/ready          ## open JupyterLab with the project's kernel
 	@$(BIN)/jupyter lab --notebook-dir=.

@@ -65,7 +65,7 @@ def _draw_curve(axis: Axes, curve: pd.DataFrame, term: str) -> None:
     axis.set_ylim(
         max(curve["ci_low"].min(), min(low, 0) - 1.2 * reach), min(curve["ci_high"].max(), max(high, 0) + 1.2 * reach)
     )
-    axis.set_ylabel(f"effect of {term}\non probability, 95% CI")
+    axis.set_ylabel(f"difference in probability\nwith {term}, 95% CI")
     axis.set_title(f"n = {_range(curve['n_obs'])}; blue: significant at 5%", fontweight="normal", color=GREY)
     axis.tick_params(axis="x", length=0)
 

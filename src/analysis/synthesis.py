@@ -19,6 +19,7 @@ def verdicts(study: Study, estimates: pd.DataFrame) -> pd.DataFrame:
 
     The p-value is adjusted by Holm's method within the hypothesis's family. An estimate is *equivalent to zero* where
     its 90% interval lies within the smallest effect of interest on both sides (two one-sided tests at 5%).
+    An estimate that differs from zero decides nothing where it fails a check of its own design (`failed_checks`).
 
     Returns
     -------
@@ -63,7 +64,10 @@ def verdicts(study: Study, estimates: pd.DataFrame) -> pd.DataFrame:
         raise InputError(missing)
     judged = pd.DataFrame(rows)
     judged["p_adjusted"] = judged.groupby("family")["p_value"].transform(_holm)
-    said = [_judge(study.hypotheses[str(row["hypothesis"])], row) for _, row in judged.iterrows()]
+    said = [
+        _judge(study.hypotheses[str(row["hypothesis"])], row, failed_checks(estimates, row["model"], row["term"]))
+        for _, row in judged.iterrows()
+    ]
     judged["verdict"], judged["reason"] = zip(*said, strict=True)
     return judged
 
@@ -83,7 +87,32 @@ def _holm(p_values: pd.Series) -> pd.Series:
     return adjusted
 
 
-def _judge(hypothesis: Hypothesis, row: pd.Series) -> tuple[str, str]:
+def failed_checks(estimates: pd.DataFrame, model: str, term: str) -> list[str]:
+    """Name the checks of its own design that an estimate fails at 5%.
+
+    Parameters
+    ----------
+    estimates : of the whole study; checks that were not made cannot fail.
+    model, term : the estimate.
+
+    Returns
+    -------
+    Clauses that complete the sentence "differs from zero, but …".
+    """
+    known = estimates.dropna(subset="p_value")
+    of_model = known["model"].str.removeprefix(model)
+    low = known["p_value"] < LEVEL
+    same_term = known["term"] == term
+    checks = {
+        "permuted exposures do as well": (of_model == ":randomisation") & same_term & ~low,
+        "so it does where it cannot": (of_model == ":negative_control") & same_term & low,
+        "a placebo in its place does too": (of_model == ":placebo_exposure") & low,
+        "units may sort across the cut-off": (of_model == "") & known["term"].isin(["density", "balance"]) & low,
+    }
+    return [clause for clause, failed in checks.items() if failed.any()]
+
+
+def _judge(hypothesis: Hypothesis, row: pd.Series, failed: list[str]) -> tuple[str, str]:
     if np.isnan(row["estimate"]):
         return "too imprecise to say", str(row["note"])
     reach = norm.ppf(1 - LEVEL) * row["std_error"]
@@ -96,6 +125,8 @@ def _judge(hypothesis: Hypothesis, row: pd.Series) -> tuple[str, str]:
         if significant:
             return "contradicted", "differs from zero after adjustment for its family"
         return "too imprecise to say", "neither different from zero nor within the smallest effect of interest"
+    if significant and failed:
+        return "too imprecise to say", f"differs from zero, but {' and '.join(failed)}"
     if significant:
         expected = positive == (hypothesis.expects == "positive")
         return ("supported" if expected else "contradicted"), "differs from zero after adjustment for its family"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from made_up import outcomes, reported, units
+from made_up_times import outcomes, reported, units
 
 from analysis.change import change
 from analysis.link import analysis_table, link

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_up import COUNTED, first_change, reported, units
+from made_up_times import COUNTED, first_change, reported, units
 
 from analysis.errors import InputError
 from analysis.models.person_periods import exposure_steps, person_periods, risk_time

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from made_up import HOSTILE, draw
+from made_up_study import HOSTILE, draw
 
 from analysis.models.estimates import COLUMNS
 from analysis.report.provenance import Provenance

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from made_up import draw
+from made_up_study import draw
 
 from analysis.hashing import sha256
 from analysis.report import manifest

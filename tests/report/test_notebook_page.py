@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
-from made_up import draw
+from made_up_study import draw
 
 from analysis.report.notebook_page import render
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
-from made_up import HOSTILE, draw
+from made_up_study import HOSTILE, draw
 
 from analysis.errors import InputError
 from analysis.report.provenance import Provenance
