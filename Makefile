@@ -7,7 +7,7 @@ DOWNLOADED := petitions
 export PYTHONHASHSEED := 0
 
 .DEFAULT_GOAL := all
-.PHONY: all study data real new-study archive why verify bench test lab clean lock help
+.PHONY: all study data real new-study archive why dag verify bench test lab clean lock help
 
 all: .venv/ready          ## run the embedded studies: raw data to data/processed/ and reports/
 	@$(BIN)/python -m analysis.run $(EMBEDDED)
@@ -32,6 +32,9 @@ archive: .venv/ready      ## pack what is committed, reports included, into one 
 
 why: .venv/ready          ## say which notebooks would run, and what changed
 	@$(BIN)/python -m analysis.run --why $(EMBEDDED)
+
+dag: .venv/ready          ## draw the graph of the embedded studies, as a Mermaid flowchart
+	@$(BIN)/python -m analysis.run --dag $(EMBEDDED)
 
 verify: .venv/ready       ## re-run the committed reports in a temporary folder and compare
 	@$(BIN)/python -m analysis.report.verify $(NAME)

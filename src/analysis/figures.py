@@ -163,8 +163,11 @@ def time_to_change_figure(changed: pd.DataFrame, frame: pd.Series) -> Figure:
     grid = np.arange(0, 366 * 5 + 1)
     halves = []
     for (name, rows), colour in zip(data.groupby("frame"), (BLUE, ORANGE, GREEN, PURPLE), strict=False):
-        early, late = (_survival(rows[days], rows["event"], grid) for days in ("min_days", "max_days"))
-        axis.fill_between(grid / 365.25, early, late, step="post", color=colour, alpha=0.35, lw=0)
+        early, late = (_survival(rows[bound], rows["event"], grid) for bound in ("min_days", "max_days"))
+        days = corners(early, late)
+        axis.fill_between(grid[days] / 365.25, early[days], late[days], step="post", color=colour, alpha=0.35, lw=0)
+        for curve in (early, late):
+            axis.step(grid[days] / 365.25, curve[days], where="post", color=colour, lw=0.7)
         axis.annotate(
             f"{name} (n = {len(rows):,})",
             (5.05, (early[-1] + late[-1]) / 2),
@@ -178,6 +181,18 @@ def time_to_change_figure(changed: pd.DataFrame, frame: pd.Series) -> Figure:
     finding = f"A first change came within a year of launch for {' and '.join(halves)}"
     alt = "Kaplan–Meier curves by sampling frame; each band lies between the earliest and latest possible dates."
     return _tell(figure, finding, alt)
+
+
+def corners(*steps: np.ndarray) -> np.ndarray:
+    """Return the positions on both sides of every step, so that a drawing holds no point more than it needs.
+
+    Parameters
+    ----------
+    steps : (n,) values of step functions on one grid; missing values are steps like others.
+    """
+    moves = np.any([~np.isclose(step[1:], step[:-1], rtol=0, atol=1e-12, equal_nan=True) for step in steps], axis=0)
+    ends = [True]
+    return np.flatnonzero(np.concatenate([ends, moves]) | np.concatenate([moves, ends]))
 
 
 def _survival(days: pd.Series, event: pd.Series, grid: np.ndarray) -> np.ndarray:

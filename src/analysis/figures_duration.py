@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.figures import BLUE, GREY, INK, ORANGE, _canvas, _tell
+from analysis.figures import BLUE, GREY, INK, ORANGE, _canvas, _tell, corners
 from analysis.models.curves import Curve, cumulative_incidence
 from analysis.study.spec import Study
 
@@ -43,9 +43,10 @@ def first_events_figure(events: pd.DataFrame, study: Study) -> Figure:
         bands = [cumulative_incidence(part["days"], part["status"]) for _, part in rows.groupby("dates")]
         for outcome, colour, *ends in zip(outcomes, (BLUE, ORANGE), *bands, strict=False):
             low, high = sorted((_steps(curve, grid) for curve in ends), key=lambda curve: float(np.nansum(curve)))
-            axis.fill_between(grid / 365, low, high, step="post", color=colour, alpha=0.3, lw=0)
+            days = corners(low, high)
+            axis.fill_between(grid[days] / 365, low[days], high[days], step="post", color=colour, alpha=0.3, lw=0)
             for curve in (low, high):
-                axis.step(grid / 365, curve, where="post", color=colour, lw=0.9)
+                axis.step(grid[days] / 365, curve[days], where="post", color=colour, lw=0.9)
             last = int(np.flatnonzero(np.isfinite(high))[-1])
             place = (grid[last] / 365, (low[last] + high[last]) / 2)
             axis.annotate(

@@ -29,14 +29,16 @@ def specification_figure(curves: Mapping[str, pd.DataFrame], estimates: pd.DataF
     model, term = name.split(":", 1)
     curve = curves[name].dropna(subset=["estimate"]).sort_values("estimate", kind="stable", ignore_index=True)
     choices = _choices(curve)
-    figure, axes = _canvas(2, 1, 2.6 + 0.2 * len(choices), sharex=True, height_ratios=[2.4, 0.2 * len(choices)])
+    marks = max(1, len(choices))
+    figure, axes = _canvas(2, 1, 3.2 + 0.2 * marks, sharex=True, height_ratios=[2.4, 0.2 * marks])
     _draw_curve(axes[0, 0], curve, term)
     _draw_choices(axes[1, 0], curve, choices)
     joint = estimates[estimates["model"] == f"{model}:specification_curve"].set_index("term")
     p_value, significant = joint["p_value"][f"{term}:median"], joint["estimate"][f"{term}:share_significant"]
     low, median, high = (_signed(value) for value in curve["estimate"].quantile([0, 0.5, 1]))
+    noun = "specification" if len(curve) == 1 else "specifications"
     finding = (
-        f"{len(curve):,} specifications of {model}: {low} to {high}, median {median} "
+        f"{len(curve):,} {noun} of {model}: {low} to {high}, median {median} "
         f"(joint p\u00a0=\u00a0{p_value:.3f}); {significant:.0%} significant in one direction"
     )
     alt = (
@@ -95,7 +97,7 @@ def _draw_choices(axis: Axes, curve: pd.DataFrame, choices: list[tuple[str, str,
     labels = [f"{kind}: {name}" if kind != "adjusted for" else f"adjusted for {name}" for kind, name, _ in choices]
     axis.set_yticks(range(len(choices)), labels)
     axis.tick_params(axis="both", length=0, labelsize=8)
-    axis.set(ylim=(len(choices) - 0.4, -0.6), xticks=[], xlabel=f"{len(curve):,} specifications, by estimate")
+    axis.set(ylim=(len(choices) - 0.4, -0.6), xticks=[], xlabel=f"specifications by estimate (n = {len(curve):,})")
     axis.spines[["left", "bottom"]].set_visible(False)
 
 
