@@ -151,6 +151,8 @@ def ladder_figure(described: pd.DataFrame) -> Figure:
 def time_to_change_figure(changed: pd.DataFrame, frame: pd.Series) -> Figure:
     """Draw the share of units without an event by time since launch, as a band between the dates' extremes.
 
+    Curves end with the last day on which a unit was observed.
+
     Parameters
     ----------
     changed : rows of table `CHANGE` of one outcome.
@@ -161,24 +163,23 @@ def time_to_change_figure(changed: pd.DataFrame, frame: pd.Series) -> Figure:
     figure, axes = _canvas(1, 1, 3.8)
     axis: Axes = axes[0, 0]
     grid = np.arange(0, 366 * 5 + 1)
-    halves = []
+    halves, followed = [], []
     for (name, rows), colour in zip(data.groupby("frame"), (BLUE, ORANGE, GREEN, PURPLE), strict=False):
         early, late = (_survival(rows[bound], rows["event"], grid) for bound in ("min_days", "max_days"))
         days = corners(early, late)
         axis.fill_between(grid[days] / 365.25, early[days], late[days], step="post", color=colour, alpha=0.35, lw=0)
         for curve in (early, late):
             axis.step(grid[days] / 365.25, curve[days], where="post", color=colour, lw=0.7)
-        axis.annotate(
-            f"{name} (n = {len(rows):,})",
-            (5.05, (early[-1] + late[-1]) / 2),
-            color=colour,
-            va="center",
-            annotation_clip=False,
-        )
-        halves.append(f"{1 - late[365]:.0%} to {1 - early[365]:.0%} of {name}")
+        last = int(np.flatnonzero(np.isfinite(early) & np.isfinite(late))[-1])
+        end = (grid[last] / 365.25 + 0.05, (early[last] + late[last]) / 2)
+        axis.annotate(f"{name} (n = {len(rows):,})", end, color=colour, va="center", annotation_clip=False)
+        followed.append(last)
+        shares = list(dict.fromkeys(f"{1 - curve[min(365, last)]:.0%}" for curve in (late, early)))
+        halves.append(f"{' to '.join(shares)} of {name}")
     axis.set(xlim=(0, 5), ylim=(0, 1), xlabel="years since launch", ylabel="share without an event (Kaplan–Meier)")
     axis.yaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
-    finding = f"A first change came within a year of launch for {' and '.join(halves)}"
+    when = "within a year of launch" if min(followed) >= 364 else "while they were observed"
+    finding = f"A first change came {when} for {' and '.join(halves)}"
     alt = "Kaplan–Meier curves by sampling frame; each band lies between the earliest and latest possible dates."
     return _tell(figure, finding, alt)
 
@@ -198,7 +199,7 @@ def corners(*steps: np.ndarray) -> np.ndarray:
 def _survival(days: pd.Series, event: pd.Series, grid: np.ndarray) -> np.ndarray:
     curve = SurvfuncRight(days.to_numpy(), event.to_numpy().astype(int))
     steps = np.concatenate([[1.0], curve.surv_prob])
-    return steps[np.searchsorted(curve.surv_times, grid, side="right")]
+    return np.where(grid <= days.max(), steps[np.searchsorted(curve.surv_times, grid, side="right")], np.nan)
 
 
 def timing_figure(reported: pd.DataFrame, first_change: pd.DataFrame, frame: pd.Series) -> Figure:

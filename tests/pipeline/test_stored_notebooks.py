@@ -33,7 +33,7 @@ def test_a_notebook_is_stored_without_outputs_and_reads_like_a_page(path: Path) 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("study", ["campaigns"])
+@pytest.mark.parametrize("study", ["benchmark", "campaigns"])
 def test_executed_notebooks_in_reports_are_reproduced(study: str, tmp_path: Path) -> None:
     executed = sorted((ROOT / "reports" / study / "notebooks").glob("*.ipynb"))
     assert [path.stem for path in executed], f"no executed notebooks of {study}; run make"
