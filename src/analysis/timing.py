@@ -7,6 +7,7 @@ import pandas as pd
 
 from analysis.models.descriptive import Description
 from analysis.models.estimates import Estimate
+from analysis.study.spec import Study
 
 ORDERS = ["before", "order uncertain", "after", "undated", "no improvement"]
 
@@ -98,4 +99,27 @@ def sample_flow(table: pd.DataFrame, frame: pd.Series) -> list[Estimate]:
             lost = units["excluded"] == reason
             described.quantity(reason.replace(" ", "_"), lost.sum(), f"units excluded: {reason}")
         described.quantity("at_risk", (units["excluded"] == "").sum(), "units analysed")
+    return rows
+
+
+def exposed(study: Study, table: pd.DataFrame, frame: pd.Series) -> list[Estimate]:
+    """Describe, by outcome and sampling frame, how many of the units that a model compares are exposed at all.
+
+    Parameters
+    ----------
+    table : the analysis table.
+    frame : (units,) sampling frame of each unit, indexed by `unit_id`.
+
+    Returns
+    -------
+    Estimates with model `exposed[frame]` and the study's exposures that are 0 or 1 as terms: share exposed of the
+    analysed units in the exposure's risk set, under its declared time order.
+    """
+    present = {name: spec for name, spec in study.exposures.items() if spec.transform == "present"}
+    rows: list[Estimate] = []
+    analysed = table[table["excluded"] == ""]
+    for (name, outcome), units in analysed.groupby([analysed["unit_id"].map(frame), "outcome"]):
+        described = Description(f"exposed[{name}]", str(outcome), rows)
+        for exposure, spec in present.items():
+            described.share(exposure, units[exposure].dropna() == 1, f"share of units with {spec.label}")
     return rows

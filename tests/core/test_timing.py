@@ -9,9 +9,9 @@ from derived import Derived, small_tables
 
 from analysis.change import change
 from analysis.engagement import engagement, measurement
-from analysis.study.spec import Outcome
+from analysis.study.spec import Outcome, Study
 from analysis.tables import CanonicalTables
-from analysis.timing import counts_follow_success, timing
+from analysis.timing import counts_follow_success, exposed, timing
 
 IMPROVED = {"improved": Outcome(label="improved", type="binary")}
 VALUES = [
@@ -81,3 +81,12 @@ def test_measurement_says_how_well_values_are_dated(canonical: CanonicalTables, 
     np.testing.assert_allclose(
         10 ** derived.reported.loc[positive, "magnitude"], derived.reported.loc[positive, "value"]
     )
+
+
+def test_the_share_exposed_leaves_out_units_that_are_not_in_the_risk_set(campaigns: Study) -> None:
+    units = ["a", "b", "c", "d"]
+    table = pd.DataFrame({"unit_id": units, "outcome": "improved", "excluded": ["", "", "", "no outcome row"]})
+    table = table.assign(counted=[1.0, 0.0, 0.0, 1.0], counted_early=[1.0, 0.0, None, 1.0])
+    rows = {row.term: row for row in exposed(campaigns, table, pd.Series("w4r", index=units))}
+    assert rows["counted"].estimate == pytest.approx(1 / 3)
+    assert (rows["counted_early"].estimate, rows["counted_early"].n_obs) == (0.5, 2)
