@@ -107,5 +107,6 @@ def open_study(name: str, notebook: str) -> OpenStudy:
     ------
     InputError : the study file is wrong; every mistake in it.
     """
+    pd.set_option("display.max_colwidth", None)
     project = Project.here()
     return OpenStudy(read_study(project.study_file(name), root=project.root), notebook, project)
