@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from analysis.errors import InputError, Problem
 from analysis.models.descriptive import Description
 from analysis.models.estimates import Estimate
 from analysis.study.spec import Outcome
@@ -27,7 +28,14 @@ def change(outcomes: pd.DataFrame, units: pd.DataFrame, declared: Mapping[str, O
     -------
     Table `CHANGE`. `value` is 0 or 1 (binary), the highest stage reached (ordinal), or the number of events (count).
     `min_days` and `max_days` bound the days from launch to the first event or, without one, to the last day observed.
+
+    Raises
+    ------
+    InputError : no unit has an outcome row.
     """
+    if outcomes.empty:
+        rule = "no unit has an outcome row; enter `none_observed` for units that were followed without an event"
+        raise InputError([Problem("outcomes", 0, "", "", rule)])
     followed = outcomes.merge(
         units[["unit_id", "launched_start", "launched_end"]], on="unit_id", validate="many_to_one"
     )

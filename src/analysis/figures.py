@@ -47,14 +47,21 @@ STYLE: dict[str, Any] = {
 }
 
 
-def _canvas(rows: int = 1, columns: int = 1, height: float = 3.6, **options: object) -> tuple[Figure, np.ndarray]:
+def canvas(rows: int = 1, columns: int = 1, height: float = 3.6, **options: object) -> tuple[Figure, np.ndarray]:
+    """Make a figure in the project's style, 7.2 inches wide.
+
+    Returns
+    -------
+    The figure, and its (rows, columns) axes.
+    """
     mpl.rcParams.update(STYLE)  # type: ignore[arg-type]
     figure, axes = plt.subplots(rows, columns, figsize=(7.2, height), squeeze=False, **options)  # type: ignore[call-overload]
     plt.close(figure)
     return figure, axes
 
 
-def _tell(figure: Figure, finding: str, alt: str) -> Figure:
+def tell(figure: Figure, finding: str, alt: str) -> Figure:
+    """Give a figure its finding as title, and a description for those who cannot see it."""
     figure.suptitle(textwrap.fill(finding, 66), x=0.01, ha="left", fontsize=12, fontweight="bold")
     figure.set_label(finding + "\n" + " ".join(alt.split()))
     return figure
@@ -84,7 +91,7 @@ def engagement_figure(reported: pd.DataFrame, frame: pd.Series) -> Figure:
     data = reported.assign(frame=reported["unit_id"].map(frame)).dropna(subset="magnitude")
     order = list(data.groupby("indicator")["magnitude"].median().sort_values().index)
     frames = sorted(data["frame"].unique())
-    figure, axes = _canvas(1, len(frames), 0.42 * len(order) + 1.8, sharex=True, sharey=True)
+    figure, axes = canvas(1, len(frames), 0.42 * len(order) + 1.8, sharex=True, sharey=True)
     for axis, name in zip(axes[0], frames, strict=True):
         inside = data[data["frame"] == name]
         shown, note = _some(inside)
@@ -105,7 +112,7 @@ def engagement_figure(reported: pd.DataFrame, frame: pd.Series) -> Figure:
     most = data["indicator"].value_counts().index[0]
     finding = f"{share:.0%} of the reported values are lower bounds; {most} are reported most often"
     alt = f"Strip plot of {len(data):,} reported values by indicator and sampling frame on a log scale."
-    return _tell(figure, finding, alt)
+    return tell(figure, finding, alt)
 
 
 def _some(rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
@@ -123,7 +130,7 @@ def ladder_figure(described: pd.DataFrame) -> Figure:
     described : estimates with models `ladder[frame]`.
     """
     models = [m for m in described["model"].unique() if m.startswith("ladder[")]
-    figure, axes = _canvas(1, len(models), 3.4, sharex=True, sharey=True)
+    figure, axes = canvas(1, len(models), 3.4, sharex=True, sharey=True)
     for axis, model in zip(axes[0], models, strict=True):
         rows = described[described["model"] == model].set_index("term")
         rungs = rows.loc[[f"highest_{stage}" for stage in range(6)]]
@@ -145,7 +152,7 @@ def ladder_figure(described: pd.DataFrame) -> Figure:
     finding = f"Policy or behaviour moved towards the demand: {told}" if len(models) > 1 else (
         f"Policy or behaviour moved towards the demand for {tops.iloc[0]:.0%} of the followed units"
     )  # fmt: skip
-    return _tell(figure, finding, f"Bars: share of followed units by highest rung of the outcome ladder, for {told}.")
+    return tell(figure, finding, f"Bars: share of followed units by highest rung of the outcome ladder, for {told}.")
 
 
 def time_to_change_figure(changed: pd.DataFrame, frame: pd.Series) -> Figure:
@@ -160,7 +167,7 @@ def time_to_change_figure(changed: pd.DataFrame, frame: pd.Series) -> Figure:
     """
     data = changed.dropna(subset=["min_days", "max_days"])
     data = data.assign(frame=data["unit_id"].map(frame))
-    figure, axes = _canvas(1, 1, 3.8)
+    figure, axes = canvas(1, 1, 3.8)
     axis: Axes = axes[0, 0]
     grid = np.arange(0, 366 * 5 + 1)
     halves, followed = [], []
@@ -181,7 +188,7 @@ def time_to_change_figure(changed: pd.DataFrame, frame: pd.Series) -> Figure:
     when = "within a year of launch" if min(followed) >= 364 else "while they were observed"
     finding = f"A first change came {when} for {' and '.join(halves)}"
     alt = "Kaplan–Meier curves by sampling frame; each band lies between the earliest and latest possible dates."
-    return _tell(figure, finding, alt)
+    return tell(figure, finding, alt)
 
 
 def corners(*steps: np.ndarray) -> np.ndarray:
@@ -214,7 +221,7 @@ def timing_figure(reported: pd.DataFrame, first_change: pd.DataFrame, frame: pd.
     ordered = timing(reported, first_change).assign(frame=lambda t: t["unit_id"].map(frame))
     shown = ordered.dropna(subset="days_after")
     frames = sorted(ordered["frame"].unique())
-    figure, axes = _canvas(len(frames), 1, 1.5 * len(frames) + 1.2, sharex=True)
+    figure, axes = canvas(len(frames), 1, 1.5 * len(frames) + 1.2, sharex=True)
     shares = []
     for axis, name in zip(axes[:, 0], frames, strict=True):
         rows = shown[shown["frame"] == name]
@@ -237,7 +244,7 @@ def timing_figure(reported: pd.DataFrame, first_change: pd.DataFrame, frame: pd.
     axes[-1, 0].xaxis.set_major_formatter(mpl.ticker.ScalarFormatter())
     finding = f"Counts surely dated before the first improvement: {', '.join(shares)}"
     alt = "Each dot is a reported value: left of the line where dated before the first improvement, right where after."
-    return _tell(figure, finding, alt)
+    return tell(figure, finding, alt)
 
 
 def coefficient_figure(estimates: pd.DataFrame, truth: Mapping[str, float]) -> Figure:
@@ -252,7 +259,7 @@ def coefficient_figure(estimates: pd.DataFrame, truth: Mapping[str, float]) -> F
     rows = rows.assign(base=rows["model"].str.removesuffix("@naive"))
     panels = {str(estimand): panel for estimand, panel in rows.groupby("estimand", sort=False)}
     counts = [panel["base"].nunique() for panel in panels.values()]
-    figure, axes = _canvas(len(panels), 1, 0.36 * sum(counts) + 0.8 * len(panels) + 1.0, height_ratios=counts)
+    figure, axes = canvas(len(panels), 1, 0.36 * sum(counts) + 0.8 * len(panels) + 1.0, height_ratios=counts)
     for axis, (estimand, panel) in zip(axes[:, 0], panels.items(), strict=True):
         lines = list(dict.fromkeys(panel["base"]))[::-1]
         axis.axvline(0, color=INK, lw=0.8)
@@ -278,7 +285,7 @@ def coefficient_figure(estimates: pd.DataFrame, truth: Mapping[str, float]) -> F
         f"the outcome, {(excludes_zero & naive).sum()} of {naive.sum()} with exposures of any date"
     )
     alt = "Estimates with 95% intervals by model; blue with the time-order rule, orange without it."
-    return _tell(figure, finding, alt + (" Diamonds mark the planted truth." if truth else ""))
+    return tell(figure, finding, alt + (" Diamonds mark the planted truth." if truth else ""))
 
 
 sns.set_theme(context="paper", style="ticks", rc=STYLE)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.figures import BLUE, GREY, INK, ORANGE, _canvas, _tell, corners
+from analysis.figures import BLUE, GREY, INK, ORANGE, canvas, corners, tell
 from analysis.models.curves import Curve, cumulative_incidence
 from analysis.study.spec import Study
 
@@ -35,7 +35,7 @@ def first_events_figure(events: pd.DataFrame, study: Study) -> Figure:
     drawn = events[events["model"] == chosen["model"].iloc[0]]
     values = list(drawn["value"].unique())
     outcomes = [name for name in (drawn["outcome"].iloc[0], drawn["competing"].iloc[0]) if name]
-    figure, axes = _canvas(1, len(values), 3.9, sharex=True, sharey=True)
+    figure, axes = canvas(1, len(values), 3.9, sharex=True, sharey=True)
     grid = np.arange(YEARS * 365 + 1)
     told: dict[str, list[str]] = {name: [] for name in outcomes}
     for axis, value in zip(axes[0], values, strict=True):
@@ -63,7 +63,7 @@ def first_events_figure(events: pd.DataFrame, study: Study) -> Figure:
     first = "; ".join(f"{study.outcomes[name].label}: {', '.join(shares)}" for name, shares in told.items())
     finding = f"What came first, within a year of launch. {first[0].upper()}{first[1:]}"
     alt = "Cumulative incidence by sampling frame; each band lies between the earliest and the latest possible dates."
-    return _tell(figure, finding, alt)
+    return tell(figure, finding, alt)
 
 
 def _steps(curve: Curve, grid: np.ndarray) -> np.ndarray:
@@ -94,7 +94,7 @@ def hazard_ratio_figure(estimates: pd.DataFrame, study: Study) -> Figure:
     rows = rows.sort_values(
         ["outcome", "value", "design", "term", "order"], kind="stable", ascending=False, ignore_index=True
     )
-    figure, axes = _canvas(1, 1, 0.34 * len(rows) + 1.9)
+    figure, axes = canvas(1, 1, 0.34 * len(rows) + 1.9)
     axis = axes[0, 0]
     axis.axvline(1, color=INK, lw=0.8)
     for kind, (colour, _) in KINDS.items():
@@ -124,7 +124,7 @@ def hazard_ratio_figure(estimates: pd.DataFrame, study: Study) -> Figure:
         )  # fmt: skip
     finding = _contrast(rows, study)
     alt = "Hazard ratios with 95% intervals by model, sampling frame and how the exposure counts."
-    return _tell(figure, finding, alt)
+    return tell(figure, finding, alt)
 
 
 def _contrast(rows: pd.DataFrame, study: Study) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures import BLUE, GREEN, GREY, INK, ORANGE, RULE, _canvas, _tell
+from analysis.figures import BLUE, GREEN, GREY, INK, ORANGE, RULE, canvas, tell
 from analysis.study.spec import Study
 
 CHOICES = ("exposure", "covariates", "sample", "cluster")
@@ -30,7 +30,7 @@ def specification_figure(curves: Mapping[str, pd.DataFrame], estimates: pd.DataF
     curve = curves[name].dropna(subset=["estimate"]).sort_values("estimate", kind="stable", ignore_index=True)
     choices = _choices(curve)
     marks = max(1, len(choices))
-    figure, axes = _canvas(2, 1, 3.2 + 0.2 * marks, sharex=True, height_ratios=[2.4, 0.2 * marks])
+    figure, axes = canvas(2, 1, 3.2 + 0.2 * marks, sharex=True, height_ratios=[2.4, 0.2 * marks])
     _draw_curve(axes[0, 0], curve, term)
     _draw_choices(axes[1, 0], curve, choices)
     joint = estimates[estimates["model"] == f"{model}:specification_curve"].set_index("term")
@@ -45,7 +45,7 @@ def specification_figure(curves: Mapping[str, pd.DataFrame], estimates: pd.DataF
         f"Above, {len(curve)} estimates of {term} with 95% intervals, in increasing order, the pre-specified marked. "
         f"Below, a mark for each choice that a specification makes. n = {_range(curve['n_obs'])}."
     )
-    return _tell(figure, finding, alt)
+    return tell(figure, finding, alt)
 
 
 def _draw_curve(axis: Axes, curve: pd.DataFrame, term: str) -> None:
@@ -109,7 +109,7 @@ def stability_figure(curves: Mapping[str, pd.DataFrame], left_out: Mapping[str, 
     curves, left_out : by ``model:term``, as in `Checks`.
     """
     names = [name for name in curves if curves[name]["estimate"].notna().any()]
-    figure, axes = _canvas(1, 1, 0.75 * len(names) + 1.7)
+    figure, axes = canvas(1, 1, 0.75 * len(names) + 1.7)
     axis = axes[0, 0]
     axis.axvline(0, color=INK, lw=0.8)
     flips = 0
@@ -143,7 +143,7 @@ def stability_figure(curves: Mapping[str, pd.DataFrame], left_out: Mapping[str, 
     alt = (
         "Per estimate three lines: its interval, its range over specifications, its range without one unit or cluster."
     )
-    return _tell(figure, finding, alt)
+    return tell(figure, finding, alt)
 
 
 def power_figure(study: Study, curves: Mapping[str, pd.DataFrame], estimates: pd.DataFrame) -> Figure:
@@ -157,7 +157,7 @@ def power_figure(study: Study, curves: Mapping[str, pd.DataFrame], estimates: pd
     numbers = estimates.set_index(["model", "term"])
     columns = 2 if len(curves) > 1 else 1
     rows = max(-(-len(curves) // columns), 1)
-    figure, axes = _canvas(rows, columns, 1.75 * rows + 0.9, sharey=True)
+    figure, axes = canvas(rows, columns, 1.75 * rows + 0.9, sharey=True)
     for axis in axes.flat[len(curves) :]:
         axis.set_visible(False)
     enough = 0
@@ -175,7 +175,7 @@ def power_figure(study: Study, curves: Mapping[str, pd.DataFrame], estimates: pd
         "One panel per hypothesis: power rises with the size of the effect. A green dot marks the effect detected with "
         "80% power, an orange line the smallest effect of interest."
     )
-    return _tell(figure, finding, alt)
+    return tell(figure, finding, alt)
 
 
 def _draw_power(axis: Axes, curve: pd.DataFrame, mde: float, smallest: float) -> None:

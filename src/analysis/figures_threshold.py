@@ -8,9 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from analysis.figures import BLUE, GREY, INK, ORANGE, RULE
-from analysis.figures import _canvas as canvas
-from analysis.figures import _tell as tell
+from analysis.figures import BLUE, GREY, INK, ORANGE, RULE, canvas, tell
 from analysis.models.threshold import Sample
 
 

@@ -111,10 +111,11 @@ def _aggregate(values: pd.DataFrame, spec: Exposure, name: str) -> pd.DataFrame:
             "n_values": by_unit.size(),
         }
     ).reset_index()
-    return found.assign(value=_transform(found["value"], spec.transform)).dropna(subset="value")
+    return found.assign(value=transformed(found["value"], spec.transform)).dropna(subset="value")
 
 
-def _transform(value: pd.Series, how: str) -> pd.Series:
+def transformed(value: pd.Series, how: str) -> pd.Series:
+    """Apply an exposure's transform to its aggregated values; the log10 of 0 is missing."""
     if how == "present":
         return pd.Series(1.0, index=value.index)
     if how == "log10":

@@ -10,6 +10,7 @@ import pytest
 from derived import small_tables
 
 from analysis.change import change, ladder
+from analysis.errors import InputError
 from analysis.study.spec import Outcome
 
 DECLARED = {
@@ -96,3 +97,10 @@ def test_the_ladder_counts_followed_units_once_per_rung() -> None:
     assert [rows[f"highest_{s}"].estimate * 3 for s in range(6)] == pytest.approx([2, 0, 0, 0, 1, 0])
     assert rows["against"].estimate == pytest.approx(1 / 3)
     assert (rows["units"].estimate, rows["followed"].estimate, rows["missing"].estimate) == (4, 0.75, 0.25)
+
+
+def test_outcomes_that_nobody_coded_are_refused() -> None:
+    canonical = small_tables({"a": "2014"}, [], [])
+    canonical = small_tables({"a": "2014"}, [], [{"unit_id": "a", "time": "2015", "observed_until": "2016"}])
+    with pytest.raises(InputError, match="no unit has an outcome row"):
+        change(canonical.outcomes[:0], canonical.units, {"improved": Outcome(label="improved", type="binary")})

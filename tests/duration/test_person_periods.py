@@ -131,7 +131,7 @@ def test_risk_time_is_cut_without_loss_whatever_the_order_of_rows(drawn, random)
     assert lengths.to_dict() == (observed["stop"] - observed["entry"]).to_dict()
     assert table.groupby("unit_id")["event"].sum().to_dict() == observed["event"].astype(int).to_dict()
     first = steps.groupby("unit_id")["day"].min()
-    assert (table["on"] == (table["start"] >= table["unit_id"].map(first)).astype(float)).all()
+    assert (table["on"] == (table["start"] >= table["unit_id"].map(first).astype("float64")).astype(float)).all()
 
     order = random.sample(range(len(at_risk)), len(at_risk))
     shuffled = at_risk.iloc[order].set_axis(range(100, 100 + len(order)))

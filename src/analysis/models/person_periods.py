@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.errors import InputError, Problem
-from analysis.link import _transform
+from analysis.link import transformed
 from analysis.study.spec import Exposure
 
 Dates = Literal["window", "early", "late"]
@@ -89,7 +89,7 @@ def exposure_steps(
         running = steps["value"]
     else:
         running = so_far.cummax() if exposure.aggregate == "max" else so_far.cumsum()
-    steps[name] = _transform(running, exposure.transform)
+    steps[name] = transformed(running, exposure.transform)
     steps = steps.dropna(subset=name).drop_duplicates(["unit_id", "day"], keep="last")
     return steps[["unit_id", "day", name]].reset_index(drop=True)
 
