@@ -100,7 +100,6 @@ def test_the_ladder_counts_followed_units_once_per_rung() -> None:
 
 
 def test_outcomes_that_nobody_coded_are_refused() -> None:
-    canonical = small_tables({"a": "2014"}, [], [])
     canonical = small_tables({"a": "2014"}, [], [{"unit_id": "a", "time": "2015", "observed_until": "2016"}])
     with pytest.raises(InputError, match="no unit has an outcome row"):
         change(canonical.outcomes[:0], canonical.units, {"improved": Outcome(label="improved", type="binary")})
