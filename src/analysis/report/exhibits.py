@@ -255,7 +255,7 @@ class Exhibits:
             for v in self.verdict_records()
         ]  # fmt: skip
         header = ["Hypothesis", "Expects", "Verdict", "Estimate", "95% CI", "p, adjusted", "Smallest effect", "n"]
-        title = "Hypotheses, written before results were seen, and what the estimates say."
+        title = "Hypotheses, each with the one estimate that the study file names for it."
         return self._table(header, rows, title=title, anchor="verdicts", align="lllrrrrr", notebooks=[SYNTHESIS])
 
     def truth_table(self) -> Markdown:

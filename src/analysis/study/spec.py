@@ -213,7 +213,7 @@ class Decision(Strict):
 
 
 class Hypothesis(Strict):
-    """A claim written before its result is seen."""
+    """A claim, to be written before its result is seen; where it was not, the study file says so."""
 
     statement: Text
     origin: list[Text] = Field(min_length=1, description="keys of the bibliography")
