@@ -9,8 +9,8 @@ import pytest
 from hypothesis import settings
 
 # The same examples everywhere, so that a change is judged and not luck; HYPOTHESIS_PROFILE=search looks for new ones.
-settings.register_profile("fixed", derandomize=True, database=None)
-settings.register_profile("search", max_examples=500)
+settings.register_profile("fixed", derandomize=True, database=None, deadline=None)
+settings.register_profile("search", max_examples=500, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
 

@@ -9,11 +9,14 @@ import pandas as pd
 from analysis.errors import InputError, Problem
 from analysis.models.descriptive import Description
 from analysis.models.estimates import Estimate
-from analysis.study.spec import Outcome
+from analysis.panel import one_outcome_by_period
+from analysis.study.spec import Grain, Outcome
 from analysis.tables import STAGES, checked
 
 
-def change(outcomes: pd.DataFrame, units: pd.DataFrame, declared: Mapping[str, Outcome]) -> pd.DataFrame:
+def change(
+    outcomes: pd.DataFrame, units: pd.DataFrame, declared: Mapping[str, Outcome], grain: Grain | None = None
+) -> pd.DataFrame:
     """Reduce coded outcomes to one value per unit and declared outcome, with the interval of its first event.
 
     A unit without any outcome row is missing here, which is not the same as no change. An event that its source does
@@ -23,11 +26,13 @@ def change(outcomes: pd.DataFrame, units: pd.DataFrame, declared: Mapping[str, O
     ----------
     outcomes, units : canonical tables.
     declared : name and definition of the study's outcomes.
+    grain : length of a period where units are observed over time; then there is one value per period.
 
     Returns
     -------
-    Table `CHANGE`. `value` is 0 or 1 (binary), the highest stage reached (ordinal), or the number of events (count).
-    `min_days` and `max_days` bound the days from launch to the first event or, without one, to the last day observed.
+    Table `CHANGE`. `value` is 0 or 1 (binary), the highest stage reached (ordinal), the number of events (count), or
+    the mean of the measured levels (continuous). `min_days` and `max_days` bound the days from launch to the first
+    event or, without one, to the last day observed. By period, see `analysis.panel.one_outcome_by_period`.
 
     Raises
     ------
@@ -41,10 +46,17 @@ def change(outcomes: pd.DataFrame, units: pd.DataFrame, declared: Mapping[str, O
     )
     followed["start"] = followed["start"].fillna(followed["launched_start"])
     followed["end"] = followed["end"].fillna(followed["observed_end"])
-    return checked(pd.concat([_one_outcome(followed, name, spec) for name, spec in declared.items()]), "change")
+    if grain is None:
+        found = [_one_outcome(followed, name, spec) for name, spec in declared.items()]
+    else:
+        found = [one_outcome_by_period(followed, name, spec, grain) for name, spec in declared.items()]
+    return checked(pd.concat(found), "change")
 
 
 def _one_outcome(followed: pd.DataFrame, name: str, spec: Outcome) -> pd.DataFrame:
+    if spec.type == "continuous":
+        of_outcome = spec.indicators or followed["indicator"].unique()
+        followed = followed[followed["indicator"].isin(of_outcome)]
     by_unit = followed.groupby("unit_id")
     rows = by_unit[["launched_start", "launched_end"]].first()
     rows[["observed_start", "observed_end"]] = by_unit[["observed_start", "observed_end"]].max()
@@ -64,6 +76,7 @@ def _one_outcome(followed: pd.DataFrame, name: str, spec: Outcome) -> pd.DataFra
         "binary": rows["event"],
         "ordinal": rows["stage"],
         "count": events.size().reindex(rows.index, fill_value=0),
+        "continuous": by_unit["value"].mean(),
     }
     rows["value"] = values[spec.type].astype("float64")
     ended_start = rows["event_start"].where(rows["event"], rows["observed_start"])
@@ -75,6 +88,7 @@ def _one_outcome(followed: pd.DataFrame, name: str, spec: Outcome) -> pd.DataFra
     columns = ["value", "event", "stage", "event_start", "event_end", "observed_start", "observed_end"]
     rows = rows[[*columns, "min_days", "max_days", "before_launch"]].reset_index()
     rows.insert(1, "outcome", name)
+    rows.insert(2, "period", "")
     return rows
 
 
@@ -89,8 +103,9 @@ def ladder(outcomes: pd.DataFrame, units: pd.DataFrame, frame: pd.Series) -> lis
     Returns
     -------
     Estimates with model `ladder[frame]`: terms `stage_1` to `stage_5` (share of followed units with an event of that
-    stage towards the demand), `highest_1` to `highest_5` and `highest_0` (highest stage), `against` (any event against
-    it), `followed`, `missing` (no outcome row) and `units`.
+    stage towards the demand), `highest_1` to `highest_5` and `highest_0` (highest stage), `measured_1` to `measured_5`
+    (a level of that stage, such as a score, where there is one), `against` (any event against the demand), `followed`,
+    `missing` (no outcome row) and `units`.
 
     References
     ----------
@@ -112,6 +127,13 @@ def ladder(outcomes: pd.DataFrame, units: pd.DataFrame, frame: pd.Series) -> lis
             estimand = f"share of followed units whose highest stage is {stage}, {label}"
             described.share(f"highest_{stage}", highest == stage, estimand)
         described.share("highest_0", highest == 0, "share of followed units without progress")
+        for stage, label in STAGES.items():
+            measured = followed.isin(
+                in_frame.loc[(in_frame["stage"] == stage) & (in_frame["direction"] == 0), "unit_id"]
+            )
+            if measured.any():
+                estimand = f"share of followed units with a measured level of stage {stage}, {label}"
+                described.share(f"measured_{stage}", measured, estimand)
         against = followed.isin(in_frame.loc[in_frame["direction"] == -1, "unit_id"])
         described.share("against", against, "share of followed units with an event against the demand")
         described.quantity("units", len(all_units), "units")

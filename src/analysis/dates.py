@@ -54,3 +54,57 @@ def intervals(times: pd.Series) -> tuple[pd.Series, pd.Series]:
         start[rows] = periods.start_time.as_unit("ns")
         end[rows] = periods.end_time.normalize().as_unit("ns")
     return start, end
+
+
+_CODES = {"day": "D", "month": "M", "quarter": "Q", "year": "Y"}
+_WRITTEN = {"day": "%Y-%m-%d", "month": "%Y-%m", "quarter": "%Y-Q%q", "year": "%Y"}
+
+
+def period_numbers(start: pd.Series, end: pd.Series, grain: str) -> pd.Series:
+    """Return the number of the period that wholly contains each interval of days.
+
+    Parameters
+    ----------
+    start, end : (n,) first and last day; missing where there is no date.
+    grain : day, month, quarter or year.
+
+    Returns
+    -------
+    (n,) Int64, consecutive in time; missing where the interval is, or spans several periods.
+    """
+    first, last = (pd.PeriodIndex(day, freq=_CODES[grain]) for day in (start, end))
+    inside = (first == last) & start.notna().to_numpy()
+    return pd.Series(first.asi8, index=start.index, dtype="Int64").where(pd.Series(inside, index=start.index))
+
+
+def period_names(numbers: pd.Series, grain: str) -> pd.Series:
+    """Write periods as 2014, 2014-Q3, 2014-05 or 2014-05-17, so that texts sort in time.
+
+    Parameters
+    ----------
+    numbers : (n,) as `period_numbers` gives them, none missing.
+    """
+    each = numbers.drop_duplicates().astype("int64")
+    written = _periods(each, grain).strftime(_WRITTEN[grain])
+    return numbers.astype("int64").map(dict(zip(each, written, strict=True))).astype("str")
+
+
+def _periods(numbers: pd.Series, grain: str) -> pd.PeriodIndex:
+    found: pd.PeriodIndex = pd.PeriodIndex.from_ordinals(numbers.to_numpy("int64"), freq=_CODES[grain])  # type: ignore[attr-defined]
+    return found
+
+
+def period_bounds(numbers: pd.Series, grain: str) -> tuple[pd.Series, pd.Series]:
+    """Return the first and the last day of periods given by `period_numbers`, (n,) datetime64[ns] each."""
+    periods = _periods(numbers, grain)
+    first, last = periods.start_time.as_unit("ns"), periods.end_time.normalize().as_unit("ns")
+    return pd.Series(first, index=numbers.index), pd.Series(last, index=numbers.index)
+
+
+def numbered(periods: pd.Series) -> pd.Series:
+    """Count periods written by `period_names`: consecutive whole numbers in calendar time, (n,) int64."""
+    grain = {4: "year", 7: "month", 10: "day"}[len(periods.iloc[0])]
+    grain = "quarter" if "Q" in periods.iloc[0] else grain
+    each = periods.drop_duplicates()
+    found = pd.PeriodIndex(each.str.replace("-Q", "Q"), freq=_CODES[grain]).asi8
+    return periods.map(dict(zip(each, found, strict=True))).astype("int64")

@@ -8,12 +8,17 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from analysis.dates import numbered, period_bounds, period_names, period_numbers
 from analysis.errors import InputError, Problem
-from analysis.study.spec import Covariate, Exposure, Study
+from analysis.panel import exposure_by_period, within_sd
+from analysis.study.spec import Covariate, Exposure, Grain, Study
 
 TimeOrder = Literal["strict", "naive"]
 NAIVE = "_naive"
 """Ends the name of an exposure column that ignores the time-order rule."""
+ERROR = "_se"
+"""Ends the name of a column that holds the standard error of an exposure's measurement."""
+CELL = ["outcome", "unit_id", "period"]
 
 
 def time_ordered(process: pd.DataFrame, outcomes: pd.DataFrame) -> pd.DataFrame:
@@ -49,8 +54,9 @@ def link(
     units: pd.DataFrame,
     exposures: Mapping[str, Exposure],
     order: TimeOrder,
+    grain: Grain | None = None,
 ) -> pd.DataFrame:
-    """Give every unit its exposures, for every outcome.
+    """Give every unit its exposures, for every outcome, and for every period where units are observed over time.
 
     Parameters
     ----------
@@ -59,14 +65,21 @@ def link(
     units : canonical table; every unit appears in the result, followed or not.
     exposures : the study's declared exposures.
     order : `strict` uses only values dated before the outcome (`time_ordered`); `naive` uses all, whatever their date.
+        By period, `strict` ends each exposure's window `lag` periods before the outcome's, and `naive` with the
+        outcome's own period; an exposure that is declared naive keeps its lag and has no strict value.
+    grain : length of a period, None where units are observed once.
 
     Returns
     -------
-    One row per outcome, exposure and unit with a usable value: `value` (aggregated and transformed), `exposure_as_of`
-    (last day that the values' dates may mean), `outcome_date` (first day that the event's date may mean) and
-    `n_values`. With a landmark, units whose event may precede it, or who were not observed beyond it, have no row.
+    One row per outcome, exposure, unit and period with a usable value: `value` (aggregated and transformed),
+    `std_error` (of its measurement, if known), `exposure_as_of` (last day that the values' dates may mean),
+    `outcome_date` (first day that the event's date may mean, or of the period) and `n_values`. `period` is empty where
+    units are observed once. With a landmark, units whose event may precede it, or who were not observed beyond it, have
+    no row.
     """
     reported = reported.sort_values(["unit_id", "end", "value"], na_position="first", kind="stable")
+    if grain is not None:
+        return _link_by_period(reported, changed, units, exposures, order, grain)
     rows = []
     for outcome, of_outcome in changed.groupby("outcome"):
         usable = time_ordered(reported, of_outcome) if order == "strict" else reported
@@ -80,9 +93,61 @@ def link(
             found = _aggregate(values, spec, name)
             found.insert(0, "outcome", outcome)
             found.insert(1, "exposure", name)
+            found.insert(3, "period", "")
             found["outcome_date"] = found["unit_id"].map(dates)
             rows.append(found)
     return pd.concat(rows, ignore_index=True)
+
+
+def _link_by_period(
+    reported: pd.DataFrame,
+    changed: pd.DataFrame,
+    units: pd.DataFrame,
+    exposures: Mapping[str, Exposure],
+    order: TimeOrder,
+    grain: Grain,
+) -> pd.DataFrame:
+    ids = pd.Index(sorted(units["unit_id"]))
+    rows = []
+    for name, spec in exposures.items():
+        if order == "strict" and spec.time_order == "naive":
+            continue
+        _refuse_sum(reported[reported["indicator"].isin(spec.indicators)], spec, name)
+        lag = 0 if order == "naive" and spec.time_order == "strict" else spec.lag
+        scale = _within_sd(reported, ids, name, spec, grain) if spec.scale == "within_sd" else 1.0
+        for outcome, of_outcome in changed.groupby("outcome"):
+            found = exposure_by_period(reported, ids, _calendar(of_outcome), spec, lag, grain)
+            start, _ = period_bounds(found["number"], grain)
+            _, as_of = period_bounds(found.pop("as_of"), grain)
+            found.insert(0, "outcome", outcome)
+            found.insert(1, "exposure", name)
+            found.insert(3, "period", period_names(found.pop("number"), grain))
+            found["value"] = transformed(found["value"], spec.transform) / scale
+            found["std_error"] /= scale
+            rows.append(found.assign(exposure_as_of=as_of, outcome_date=start).dropna(subset="value"))
+    columns = ["outcome", "exposure", "unit_id", "period", "value", "std_error", "exposure_as_of", "n_values"]
+    empty = pd.DataFrame(columns=[*columns, "outcome_date"])
+    return pd.concat(rows, ignore_index=True)[[*columns, "outcome_date"]] if rows else empty
+
+
+def _within_sd(reported: pd.DataFrame, ids: pd.Index, name: str, spec: Exposure, grain: Grain) -> float:
+    """Measure how much an exposure varies within units, over all periods with a value, whatever they explain."""
+    values = reported[reported["indicator"].isin(spec.indicators)]
+    number = period_numbers(values["start"], values["end"], grain).dropna().astype("int64")
+    periods = np.arange(number.min(), number.max() + 1) if len(number) else np.arange(1)
+    own = exposure_by_period(reported, ids, periods, spec.model_copy(update={"window": 1}), 0, grain)
+    own = own.assign(value=transformed(own["value"], spec.transform)).dropna(subset="value")
+    found = within_sd(own["value"], own["unit_id"], own["number"])
+    if not found > 0:
+        rule = "cannot be given in standard deviations: nothing varies beyond units and periods; use `scale: value`"
+        raise InputError([Problem("study", 0, f"exposures.{name}.scale", spec.scale, rule)])
+    return found
+
+
+def _calendar(of_outcome: pd.DataFrame) -> np.ndarray:
+    """Number all periods from the first to the last in which an outcome is observed."""
+    numbers = numbered(of_outcome["period"])
+    return np.arange(numbers.min(), numbers.max() + 1)
 
 
 def _landmark(units: pd.DataFrame, days: int) -> pd.Series:
@@ -100,18 +165,25 @@ def _at_risk(of_outcome: pd.DataFrame, units: pd.DataFrame, days: int) -> pd.Ser
 
 
 def _aggregate(values: pd.DataFrame, spec: Exposure, name: str) -> pd.DataFrame:
-    if spec.aggregate == "sum" and (values["counting"] == "cumulative").any():
-        rule = "adds up cumulative values; use `last` or `max`, or an indicator that counts a flow"
-        raise InputError([Problem("study", 0, f"exposures.{name}.aggregate", "sum", rule)])
+    _refuse_sum(values, spec, name)
     by_unit = values.groupby("unit_id")
+    squares = (values["std_error"] ** 2).groupby(values["unit_id"]).sum(min_count=1)
+    known = (by_unit.size() == 1) | (spec.aggregate == "mean")
     found = pd.DataFrame(
         {
             "value": by_unit["value"].agg(spec.aggregate),
+            "std_error": (np.sqrt(squares) / by_unit.size()).where(known),
             "exposure_as_of": by_unit["end"].max(),
             "n_values": by_unit.size(),
         }
     ).reset_index()
     return found.assign(value=transformed(found["value"], spec.transform)).dropna(subset="value")
+
+
+def _refuse_sum(values: pd.DataFrame, spec: Exposure, name: str) -> None:
+    if spec.aggregate == "sum" and (values["counting"] != "flow").any():
+        rule = "adds up cumulative values or levels; use `last`, `mean` or `max`, or an indicator that counts a flow"
+        raise InputError([Problem("study", 0, f"exposures.{name}.aggregate", "sum", rule)])
 
 
 def transformed(value: pd.Series, how: str) -> pd.Series:
@@ -140,16 +212,18 @@ def analysis_table(
 
     Returns
     -------
-    One row per outcome and unit, of all units: `outcome`, `unit_id`, `excluded` (empty, `no outcome row` or `outcome
-    before launch`), `value` (missing where excluded), `event_start`, `event_end`, each exposure under its declared time
-    order, each again as ``<exposure>_naive``, each covariate, each attribute.
+    One row per outcome, unit and period, of all units and of all periods from the first to the last observed:
+    `outcome`, `unit_id`, `period` (empty where units are observed once), `excluded` (empty, `no outcome row` or
+    `outcome before launch`), `value` (missing where excluded), `event_start`, `event_end`, each exposure under its
+    declared time order, each again as ``<exposure>_naive``, the standard error of its measurement as
+    ``<exposure>_se`` where one is known, each covariate, each attribute.
 
     Raises
     ------
     InputError : an outcome dated before launch where the study refuses them, or an attribute value in no recode level.
     """
-    grid = pd.MultiIndex.from_product([list(study.outcomes), units["unit_id"]], names=["outcome", "unit_id"])
-    table = changed.set_index(["outcome", "unit_id"])[["value", "event", "event_start", "event_end", "before_launch"]]
+    grid = _grid(study, units, changed)
+    table = changed.set_index(CELL)[["value", "event", "event_start", "event_end", "before_launch"]]
     table = table.reindex(grid).reset_index()
     early = table.pop("before_launch").eq(True)
     if study.unit.before_launch == "refuse" and early.any():
@@ -159,22 +233,52 @@ def analysis_table(
         ]  # fmt: skip
         raise InputError(problems)
     table.insert(
-        2, "excluded", np.select([table["value"].isna(), early], ["no outcome row", "outcome before launch"], "")
+        3, "excluded", np.select([table["value"].isna(), early], ["no outcome row", "outcome before launch"], "")
     )
     table["value"] = table["value"].mask(early)
     table["event"] = table["event"].eq(True)
     for name, spec in study.exposures.items():
-        table[name] = _exposure_column(table, linked[spec.time_order], name, spec)
+        links = linked[spec.time_order]
+        table[name] = _exposure_column(table, links, name, spec)
+        errors = links.loc[links["exposure"] == name, [*CELL, "std_error"]]
+        if errors["std_error"].notna().any():
+            table[name + ERROR] = table[CELL].merge(errors, how="left", on=CELL, validate="one_to_one")["std_error"]
         if spec.landmark_days:
             table[name] = table[name].where(_in_risk_set(table, changed, units, spec.landmark_days))
         table[name + NAIVE] = _exposure_column(table, linked["naive"], name, spec)
     by_unit = units.set_index("unit_id")
     for name, covariate in study.covariates.items():
-        table[name] = table["unit_id"].map(_covariate(name, covariate, by_unit, context))
+        if study.unit.grain and covariate.context is not None:
+            table[name] = _context_by_period(table, context, covariate, study.unit.grain)
+        else:
+            table[name] = table["unit_id"].map(_covariate(name, covariate, by_unit, context))
     for name in study.unit.attributes:
         if name not in table:
             table[name] = table["unit_id"].map(by_unit[name])
-    return table.sort_values(["outcome", "unit_id"], kind="stable", ignore_index=True)
+    return table.sort_values(CELL, kind="stable", ignore_index=True)
+
+
+def _grid(study: Study, units: pd.DataFrame, changed: pd.DataFrame) -> pd.MultiIndex:
+    ids = units["unit_id"]
+    if study.unit.grain is None:
+        return pd.MultiIndex.from_product([list(study.outcomes), ids, [""]], names=CELL)
+    grids = []
+    for outcome, rows in changed.groupby("outcome"):
+        periods = period_names(pd.Series(_calendar(rows)), study.unit.grain)
+        grids.append(pd.MultiIndex.from_product([[outcome], ids, periods], names=CELL))
+    return grids[0].append(grids[1:])
+
+
+def _context_by_period(table: pd.DataFrame, context: pd.DataFrame, spec: Covariate, grain: Grain) -> pd.Series:
+    """Take a context variable of the period, or of `lag` periods before; without a date it holds for all."""
+    of_variable = context[context["variable"] == spec.context]
+    fixed = of_variable.loc[of_variable["start"].isna()].groupby("unit_id")["value"].mean()
+    number = period_numbers(of_variable["start"], of_variable["end"], grain) + spec.lag
+    dated = of_variable.assign(number=number).dropna(subset="number").astype({"number": "int64"})
+    by_cell = dated.groupby(["unit_id", "number"])["value"].mean()
+    cells = pd.MultiIndex.from_arrays([table["unit_id"], numbered(table["period"])])
+    found = pd.Series(by_cell.reindex(cells).to_numpy(), index=table.index)
+    return found.fillna(table["unit_id"].map(fixed))
 
 
 def _in_risk_set(table: pd.DataFrame, changed: pd.DataFrame, units: pd.DataFrame, days: int) -> pd.Series:
@@ -184,8 +288,8 @@ def _in_risk_set(table: pd.DataFrame, changed: pd.DataFrame, units: pd.DataFrame
 
 
 def _exposure_column(table: pd.DataFrame, links: pd.DataFrame, name: str, spec: Exposure) -> pd.Series:
-    values = links[links["exposure"] == name][["outcome", "unit_id", "value"]]
-    found = table[["outcome", "unit_id"]].merge(values, how="left", on=["outcome", "unit_id"], validate="one_to_one")
+    values = links.loc[links["exposure"] == name, [*CELL, "value"]]
+    found = table[CELL].merge(values, how="left", on=CELL, validate="one_to_one")
     return found["value"].fillna(0.0) if spec.absent == "zero" else found["value"]
 
 

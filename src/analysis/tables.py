@@ -57,8 +57,12 @@ _STAGE = pa.Check.in_range(0, 5)
 _DIRECTION = pa.Check.isin([-1, 0, 1])
 
 
-def _schema(key: list[str], columns: dict[str, pa.Column], *intervals: pa.Check, strict: bool = True) -> Any:
-    return pa.DataFrameSchema(columns, checks=list(intervals), unique=key, strict=strict, ordered=strict)
+def _schema(
+    key: list[str], columns: dict[str, pa.Column], *intervals: pa.Check, strict: bool = True, fill: bool = False
+) -> Any:
+    return pa.DataFrameSchema(
+        columns, checks=list(intervals), unique=key, strict=strict, ordered=strict, add_missing_columns=fill
+    )
 
 
 UNITS = _schema(
@@ -84,15 +88,22 @@ PROCESS = _schema(
         "source": _text(_NAME),
         "start": _day(),
         "end": _day(),
-        "value": _number(_NOT_NEGATIVE),
+        "value": _number(),
+        "std_error": _number(_NOT_NEGATIVE, nullable=True),
         "value_type": _text(pa.Check.isin(VALUE_TYPES)),
-        "counting": _text(pa.Check.isin(["cumulative", "flow"])),
+        "counting": _text(pa.Check.isin(["cumulative", "flow", "level"])),
         "scope": _text(pa.Check.isin(["global", "country"])),
         "grade": _text(_GRADE),
     },
     _interval("start", "end"),
+    pa.Check(lambda table: (table["value"] >= 0) | (table["counting"] == "level"), error="a count is not negative"),
+    pa.Check(lambda table: table["value"].abs() < float("inf"), error="a value is finite"),
+    fill=True,
 )
-"""One row per process indicator, time and source. `source` ends in ``/2``, ``/3``… where one source gives several."""
+"""One row per process indicator, time and source. `source` ends in ``/2``, ``/3``… where one source gives several.
+
+`counting` is `level` for a score or a share, which may be negative; `std_error` is that of its measurement, if known.
+"""
 
 OUTCOMES = _schema(
     ["unit_id", "indicator", "time"],
@@ -114,7 +125,10 @@ OUTCOMES = _schema(
     _interval("start", "end"),
     _interval("observed_start", "observed_end"),
 )
-"""One row per outcome indicator and time; `none_observed` (stage 0) says that a unit was followed without an event."""
+"""One row per outcome indicator and time; `none_observed` (stage 0) says that a unit was followed without an event.
+
+A measured level, such as a score, has direction 0 and the stage that it measures; an event has direction 1 or -1.
+"""
 
 CONTEXT = _schema(
     ["unit_id", "time", "variable"],
@@ -142,10 +156,11 @@ ENGAGEMENT = _schema(
 """`process` with how well each value is measured: dated or not, days of uncertainty, and its log10."""
 
 CHANGE = _schema(
-    ["unit_id", "outcome"],
+    ["unit_id", "outcome", "period"],
     {
         "unit_id": _text(_NAME),
         "outcome": _text(_NAME),
+        "period": _text(),
         "value": _number(),
         "event": _flag(),
         "stage": _whole(_STAGE),
@@ -159,7 +174,10 @@ CHANGE = _schema(
     },
     _interval("event_start", "event_end"),
 )
-"""One row per unit and declared outcome, of the units that have an outcome row. Days count from launch."""
+"""One row per unit, declared outcome and period, of the units that have an outcome row. Days count from launch.
+
+`period` is empty in a study that observes each unit once.
+"""
 
 
 @dataclass(frozen=True)
@@ -243,7 +261,7 @@ SCHEMAS = {
 }
 
 KEYS: dict[str, list[str]] = {name: list(schema.unique) for name, schema in SCHEMAS.items()}
-KEYS["analysis"] = ["outcome", "unit_id"]
+KEYS["analysis"] = ["outcome", "unit_id", "period"]
 """Primary key of every table that the first four notebooks save."""
 
 

@@ -60,7 +60,7 @@ def small_tables(
     events["observed_start"], events["observed_end"] = intervals(events["observed_until"].astype("str"))
     return CanonicalTables(
         units,
-        values[list(PROCESS.columns)],
+        values.reindex(columns=list(PROCESS.columns)),
         events[list(OUTCOMES.columns)],
         pd.DataFrame(columns=list(CONTEXT.columns)),
     ).validated([], "made up")

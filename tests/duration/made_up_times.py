@@ -28,7 +28,7 @@ def reported(*rows: tuple[str, str, float], indicator: str = "posts", counting: 
         indicator=indicator, source=[f"s{i}" for i in range(len(table))], value_type="exact", counting=counting,
         scope="global", grade="A",
     )  # fmt: skip
-    return engagement(table[list(PROCESS.columns)])
+    return engagement(table.reindex(columns=list(PROCESS.columns)))
 
 
 def outcomes(*rows: tuple[str, str, str], direction: int = 1) -> pd.DataFrame:

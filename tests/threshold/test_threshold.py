@@ -181,7 +181,7 @@ def test_row_order_changes_nothing(study: Study) -> None:
 def test_clusters_and_covariates_are_used(study: Study) -> None:
     data = planted(7, n=1500)
     data["town"] = [f"t{i % 60}" for i in range(len(data))]
-    rows = fitted(study, data, cluster="town", formula="responded ~ signatures + wealth")
+    rows = fitted(study, data, cluster=["town"], formula="responded ~ signatures + wealth")
     assert rows["jump"].vcov == "robust bias-corrected, CR1(town)"
     assert rows["jump"].n_clusters == 60
     assert rows["jump:adjusted"].estimate != rows["jump"].estimate

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from formulaic import Formula, model_matrix
 
-from analysis.link import NAIVE, TimeOrder
+from analysis.link import ERROR, NAIVE, TimeOrder
 from analysis.study.spec import Covariate, Model, Study
 
 INTERCEPT = "Intercept"
@@ -25,17 +25,33 @@ class DesignMatrix:
     Attributes
     ----------
     y : (n,) outcome.
-    x : (n, k) regressors, the intercept first.
-    clusters : (n,) cluster of each row, or None.
+    x : (n, k) regressors, the intercept first; no intercept where effects are absorbed.
+    clusters : (n, 1 or 2) cluster of each row, a column for each way of clustering, or None.
     n_units : distinct units.
     note : rows lost to missing values, by column.
+    absorb : (n, e) level of each fixed effect, from 0, a column for each effect; or None.
+    weights : (n,) or None.
+    errors : (n, j) standard errors of the regressors that are measured with error, by their names, or None.
+    instruments : (n, m) excluded instruments of the regressor `endogenous`, or None.
+    units : (n,) unit of each row, or None.
     """
 
     y: pd.Series
     x: pd.DataFrame
-    clusters: pd.Series | None
+    clusters: pd.DataFrame | None
     n_units: int
     note: str
+    absorb: pd.DataFrame | None = None
+    weights: pd.Series | None = None
+    errors: pd.DataFrame | None = None
+    instruments: pd.DataFrame | None = None
+    endogenous: str = ""
+    units: pd.Series | None = None
+
+    @property
+    def cluster(self) -> pd.Series | None:
+        """The first cluster of each row, (n,), or None."""
+        return None if self.clusters is None else self.clusters.iloc[:, 0]
 
 
 def sample(study: Study, model: Model, table: pd.DataFrame, value: str | None, order: TimeOrder) -> pd.DataFrame:
@@ -72,7 +88,8 @@ def design_matrix(study: Study, model: Model, rows: pd.DataFrame) -> DesignMatri
     formula = Formula(model.formula)
     outcome = str(formula.lhs).strip()
     at_risk = rows[rows["excluded"] == ""]
-    used = sorted(formula.required_variables)
+    variables = sorted(formula.required_variables)
+    used = [*variables, *([model.weights] if model.weights and model.weights not in variables else [])]
     complete = at_risk.dropna(subset=used)
     losses = [f"{int(at_risk[c].isna().sum())} without {c}" for c in used if at_risk[c].isna().any()]
     note = f"{len(at_risk) - len(complete)} of {len(at_risk)} rows left out: {', '.join(losses)}" if losses else ""
@@ -80,17 +97,35 @@ def design_matrix(study: Study, model: Model, rows: pd.DataFrame) -> DesignMatri
         raise NotEstimableError(
             f"no complete rows among {len(at_risk)}" + (f" ({', '.join(losses)})" if losses else "")
         )
-    constant = [c for c in used if complete[c].nunique() < 2]
+    constant = [c for c in variables if complete[c].nunique() < 2]
     if constant:
         told = ", ".join(f"{c} is {complete[c].iloc[0]} in all {len(complete)} rows" for c in constant)
         raise NotEstimableError(f"no variation: {told}")
-    levels = {n: _categorical(complete[n], study.covariates[n]) for n in used if _is_categorical(study, complete, n)}
+    levels = {
+        n: _categorical(complete[n], study.covariates[n]) for n in variables if _is_categorical(study, complete, n)
+    }
     x = pd.DataFrame(model_matrix(formula.rhs, complete.assign(**levels), na_action="raise"))
     scaled = x / np.sqrt((x**2).sum()).replace(0.0, 1.0)
     if len(x) <= x.shape[1] or np.linalg.matrix_rank(scaled) < x.shape[1]:
         raise NotEstimableError(f"{x.shape[1]} regressors are collinear in {len(x)} rows")
-    clusters = complete[model.cluster] if model.cluster else None
-    return DesignMatrix(complete[outcome], x, clusters, complete["unit_id"].nunique(), note)
+    if model.absorb:
+        x = x.drop(columns=INTERCEPT, errors="ignore")
+    measured = {str(c): complete[f"{c}{ERROR}"] for c in x.columns if f"{c}{ERROR}" in complete}
+    return DesignMatrix(
+        complete[outcome],
+        x,
+        complete[model.cluster].astype("str") if model.cluster else None,
+        complete["unit_id"].nunique(),
+        note,
+        pd.DataFrame({e: _effect(complete, e) for e in model.absorb}) if model.absorb else None,
+        complete[model.weights] if model.weights else None,
+        pd.DataFrame(measured) if measured else None,
+    )
+
+
+def _effect(rows: pd.DataFrame, effect: str) -> pd.Series:
+    """Number the levels of a fixed effect, such as ``unit_id`` or ``region^period``, from 0 in their names' order."""
+    return rows.groupby(effect.split("^"), sort=True, dropna=False).ngroup()
 
 
 def _is_categorical(study: Study, rows: pd.DataFrame, name: str) -> bool:

@@ -27,7 +27,7 @@ from analysis.models.partial_likelihood import (
     subdistribution,
 )
 from analysis.models.person_periods import Dates, exposure_steps, person_periods, risk_time
-from analysis.models.regression import FEWEST_CLUSTERS
+from analysis.models.vcov import FEWEST_CLUSTERS
 from analysis.study.pipeline import models_of
 from analysis.study.spec import Model, Study
 
@@ -292,7 +292,7 @@ class _Fit:
             note=f"{len(terms)} degrees of freedom" if len(at.times) > 1 else "not testable: all events on one day",
         )  # fmt: skip
         return _Sandwich(
-            terms, beta, at.information.sum(axis=0), at.residuals, used["unit_id"], design.clusters, design,
+            terms, beta, at.information.sum(axis=0), at.residuals, used["unit_id"], design.cluster, design,
             int(event.sum()), notes, [overall],
         )  # fmt: skip
 
@@ -319,7 +319,7 @@ class _Fit:
         period = np.searchsorted(np.asarray(cuts), used["start"].to_numpy(), side="right")
         baseline = (period[:, None] == np.unique(period)).astype(np.float64)
         fit = fit_hazard((used["stop"] - used["start"]).to_numpy(), np.hstack([x, baseline]), spell, event)
-        cluster = design.clusters.iloc[first] if design.clusters is not None else None
+        cluster = design.cluster.iloc[first] if design.cluster is not None else None
         return _Sandwich(
             terms, fit.coefficients, fit.information, fit.score, used["unit_id"].iloc[first], cluster, design,
             int(event.sum()), {}, [],
@@ -334,7 +334,7 @@ class _Fit:
         weighted, of = subdistribution(used["days"].to_numpy(), used["status"].to_numpy(), x)
         beta = maximise(weighted)
         at = partial_likelihood(weighted, beta)
-        cluster = design.clusters.iloc[of] if design.clusters is not None else None
+        cluster = design.cluster.iloc[of] if design.cluster is not None else None
         return _Sandwich(
             terms, beta, at.information.sum(axis=0), at.residuals * weighted.weight[:, None], used["unit_id"].iloc[of],
             cluster, design, int(weighted.event.sum()), {}, [],
@@ -378,7 +378,7 @@ class _Fit:
                     p_value=float(2 * student.sf(abs(estimate / error), freedom)),
                     ci_low=estimate - critical * error, ci_high=estimate + critical * error,
                     n_obs=design.n_units, n_units=design.n_units,
-                    n_clusters=design.clusters.nunique() if design.clusters is not None else None,
+                    n_clusters=design.cluster.nunique() if design.cluster is not None else None,
                     vcov=vcov, note=_joined(design.note, few, fitted.notes.get(term, "")),
                 )
             )  # fmt: skip

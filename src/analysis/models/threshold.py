@@ -211,7 +211,7 @@ def _sample(study: Study, model: Model, spec: Threshold, rows: pd.DataFrame) -> 
         )
     order = pd.DataFrame({"x": x, "unit": used["unit_id"]}).sort_values(["x", "unit"], kind="stable").index
     adjust = data.x.drop(columns=[name, INTERCEPT], errors="ignore").loc[order]
-    clusters = None if data.clusters is None else data.clusters.loc[order]
+    clusters = None if data.cluster is None else data.cluster.loc[order]
     label = _LABELS[spec.scale].format(study.exposures[name].label)
     return Sample(x[order], data.y[order], data.x.loc[order, name], adjust, clusters, label), used.loc[order], data.note
 

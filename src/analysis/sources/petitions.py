@@ -64,7 +64,7 @@ def load(root: Path, options: Options, seed: int) -> CanonicalTables:
     )  # fmt: skip
     return CanonicalTables(
         units[columns + attributes],
-        process[list(PROCESS.columns)],
+        process.reindex(columns=list(PROCESS.columns)),
         _outcomes(raw, read_on),
         context[list(CONTEXT.columns)],
     )

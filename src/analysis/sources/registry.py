@@ -150,7 +150,7 @@ def _process(raw: pd.DataFrame) -> pd.DataFrame:
     process = process.sort_values("value", kind="stable")
     nth = process.groupby(["unit_id", "indicator", "time", "source_id"]).cumcount() + 1
     process["source"] = process["source_id"] + ("/" + nth.astype("str")).where(nth > 1, "")
-    return process[list(PROCESS.columns)]
+    return process.reindex(columns=list(PROCESS.columns))
 
 
 def _outcomes(raw: pd.DataFrame) -> pd.DataFrame:

@@ -14,26 +14,35 @@ from pydantic import ValidationError
 from analysis.errors import Problem, nearest
 from analysis.study.document import Document, KeyPath
 from analysis.study.grammar import INTERCEPT, Factor, Formula, ModelId, parse_term, split_estimate
+from analysis.study.event_study_rules import event_study_rules, event_study_terms
+from analysis.study.lead_lag_rules import lead_lag_rules, lead_lag_terms
 from analysis.study.pipeline import FITTED_IN
 from analysis.study.shape import shape_problems
 from analysis.study.spec import Covariate, Model, RawFile, Robustness, Strict, Study
 
 BIBLIOGRAPHY = Path(__file__).parents[1] / "report" / "references.json"
-OUTCOME_TYPES = {
-    "lpm": "binary",
-    "firth": "binary",
-    "manski_bounds": "binary",
-    "ordered_logit": "ordinal",
-    "kaplan_meier": "binary",
-    "cumulative_incidence": "binary",
-    "cox": "binary",
-    "hazard": "binary",
-    "fine_gray": "binary",
-    "threshold": "binary",
+OUTCOME_TYPES: dict[str, tuple[str, ...]] = {
+    "lpm": ("binary",),
+    "ols": ("continuous", "count"),
+    "firth": ("binary",),
+    "manski_bounds": ("binary",),
+    "ordered_logit": ("ordinal",),
+    "kaplan_meier": ("binary",),
+    "cumulative_incidence": ("binary",),
+    "cox": ("binary",),
+    "hazard": ("binary",),
+    "fine_gray": ("binary",),
+    "threshold": ("binary",),
+    "lead_lag": ("continuous",),
+    "event_study": ("continuous", "count", "binary"),
 }
-"""The type of outcome that each design explains."""
+"""The types of outcome that each design explains."""
 PROBED = ("lpm", "firth")
 """Designs that have a linear form for the checks of `robustness`."""
+IMPLIED = ("unit_id", "period")
+"""Columns of every analysis table that models may cluster by and absorb."""
+ABSORBING = ("lpm", "ols", "lead_lag")
+"""Designs that may have fixed effects."""
 CURVES = ("kaplan_meier", "cumulative_incidence")
 COMPETING = ("cumulative_incidence", "fine_gray")
 JUMPS = ("jump", "jump:conventional", "jump:adjusted", "density")
@@ -52,7 +61,7 @@ def reference_problems(study: Study, document: Document) -> list[Problem]:
     -------
     All that is wrong, empty where nothing is.
     """
-    checks = (_source, _unit, _columns, _exposures, _covariates, _models, _hypotheses, _robustness, _truth)
+    checks = (_source, _unit, _columns, _exposures, _outcomes, _covariates, _models, _hypotheses, _robustness, _truth)
     return [problem for check in checks for problem in check(study, document)]
 
 
@@ -134,6 +143,31 @@ def _exposures(study: Study, document: Document) -> Iterator[Problem]:
         if exposure.transform == "present" and exposure.absent != "zero":
             rule = "must be `zero` with `transform: present`, which is 0 for a unit without a value"
             yield document.problem(("exposures", name, "absent"), rule)
+        place: KeyPath = ("exposures", name)
+        by_period = study.unit.grain is not None
+        timed = exposure.model_fields_set & {"lag", "window"}
+        if timed and not by_period:
+            rule = "counts periods, and the study has none; set `unit.grain`, or remove it"
+            yield from (document.problem((*place, key), rule) for key in sorted(timed))
+        if by_period and exposure.landmark_days is not None:
+            rule = "is for units that are observed once; use `lag` and `window`"
+            yield document.problem((*place, "landmark_days"), rule)
+        if by_period and exposure.time_order == "strict" and exposure.lag < 1:
+            rule = "must be at least 1, or the value is not dated before the outcome; or say `time_order: naive`"
+            yield document.problem((*place, "lag"), rule)
+        if exposure.scale == "within_sd" and not by_period:
+            rule = "needs units that are observed over time; set `unit.grain`, or remove it"
+            yield document.problem((*place, "scale"), rule)
+
+
+def _outcomes(study: Study, document: Document) -> Iterator[Problem]:
+    for name, outcome in study.outcomes.items():
+        if outcome.persists and (study.unit.grain is None or outcome.type != "binary"):
+            rule = "is for binary outcomes of units that are observed over time (`unit.grain`)"
+            yield document.problem(("outcomes", name, "persists"), rule)
+        if study.unit.grain is not None and outcome.type in ("ordinal", "duration"):
+            rule = "must be binary, count or continuous where units are observed over time"
+            yield document.problem(("outcomes", name, "type"), rule)
 
 
 def _covariates(study: Study, document: Document) -> Iterator[Problem]:
@@ -146,6 +180,9 @@ def _covariates(study: Study, document: Document) -> Iterator[Problem]:
         if covariate.attribute is not None and covariate.attribute not in study.unit.attributes:
             rule = f"is not among unit.attributes; {nearest(covariate.attribute, study.unit.attributes)}"
             yield document.problem((*place, "attribute"), rule)
+        if covariate.lag and (covariate.context is None or study.unit.grain is None):
+            rule = "is for a context variable of units that are observed over time (`unit.grain`)"
+            yield document.problem((*place, "lag"), rule)
         if covariate.recode is not None:
             yield from _recode(covariate, covariate.recode, document, place)
 
@@ -174,14 +211,24 @@ def _models(study: Study, document: Document) -> Iterator[Problem]:
         yield from (document.problem((*place, "formula"), rule) for rule in _formula_rules(study, model))
         yield from (document.problem((*place, key), rule) for key, rule in _duration_rules(study, model))
         yield from (document.problem((*place, *keys), rule) for keys, rule in _threshold_rules(study, model))
+        yield from (document.problem((*place, *keys), rule) for keys, rule in event_study_rules(study, model))
+        yield from (document.problem((*place, *keys), rule) for keys, rule in lead_lag_rules(study, model))
         notebook = FITTED_IN.get(model.design)
         if notebook is not None and notebook not in study.optional_notebooks:
             rule = f"is fitted in {notebook}, which the study does not run; add it to `optional_notebooks`"
             yield document.problem((*place, "design"), rule)
-        for key, grouping in (("each", model.each), ("cluster", model.cluster)):
-            if grouping is not None and grouping not in groupings:
-                rule = f"is neither a unit attribute nor a covariate; {nearest(grouping, groupings)}"
+        wanted = [("each", model.each, groupings)] if model.each else []
+        wanted += [("cluster", cluster, [*groupings, *IMPLIED]) for cluster in model.cluster]
+        wanted += [("absorb", part, [*groupings, *IMPLIED]) for effect in model.absorb for part in effect.split("^")]
+        for key, grouping, valid in wanted:
+            if grouping not in valid:
+                rule = f"{grouping!r} is neither a unit attribute nor a covariate; {nearest(grouping, valid)}"
                 yield document.problem((*place, key), rule)
+        if model.absorb and model.design not in ABSORBING:
+            yield document.problem((*place, "absorb"), f"the design {model.design} has no fixed effects; remove it")
+        if model.weights is not None and model.weights not in study.covariates:
+            rule = f"is not a declared covariate; {nearest(model.weights, study.covariates)}"
+            yield document.problem((*place, "weights"), rule)
         for grouping, values in model.sample.items():
             if grouping not in groupings:
                 rule = f"is neither a unit attribute nor a covariate; {nearest(grouping, groupings)}"
@@ -203,8 +250,9 @@ def _formula_rules(study: Study, model: Model) -> Iterator[str]:
     outcome = study.outcomes.get(formula.outcome)
     if outcome is None:
         yield f"{formula.outcome!r} is not a declared outcome; {nearest(formula.outcome, study.outcomes)}"
-    elif outcome.type != needed:
-        yield f"{formula.outcome!r} is {outcome.type}, but the design {model.design} explains a {needed} outcome"
+    elif outcome.type not in needed:
+        told = " or ".join(needed)
+        yield f"{formula.outcome!r} is {outcome.type}, but the design {model.design} explains a {told} outcome"
     declared = [*study.exposures, *study.covariates]
     for variable in sorted(formula.variables.difference(declared)):
         yield f"{variable!r} is neither a declared exposure nor a covariate; {nearest(variable, declared)}"
@@ -330,7 +378,7 @@ def _choices(study: Study, model: Model, choices: Robustness, document: Document
     except ValueError:
         return
     groupings = list(dict.fromkeys([*study.unit.attributes, *study.covariates]))
-    outcomes = [n for n, o in study.outcomes.items() if o.type == OUTCOME_TYPES[model.design] and n != formula.outcome]
+    outcomes = [n for n, o in study.outcomes.items() if o.type in OUTCOME_TYPES[model.design] and n != formula.outcome]
     exposures = [n for n in study.exposures if n not in formula.variables]
     adjustable = [*study.covariates, *(n for n in study.exposures if n in formula.variables)]
     benchmarks = sorted(formula.variables)
@@ -358,7 +406,7 @@ def _choices(study: Study, model: Model, choices: Robustness, document: Document
                 if grouping not in groupings:
                     rule = f"is neither a unit attribute nor a covariate; {nearest(grouping, groupings)}"
                     yield document.problem((*place, "samples", sample, key, grouping), rule, at_key=True)
-    if choices.permute == "clusters" and model.cluster is None:
+    if choices.permute == "clusters" and not model.cluster:
         yield document.problem((*place, "permute"), "needs a model with `cluster`")
 
 
@@ -417,6 +465,12 @@ def _term_rule(study: Study, model: Model, term: str) -> str:
         moderator = model.threshold.moderator if model.threshold else None
         jumps = [*JUMPS, f"difference:{moderator}"] if moderator else [*JUMPS]
         return "" if term in jumps else f"is not a term of the design threshold; {nearest(term, jumps)}"
+    if model.design == "event_study":
+        effects = event_study_terms(model)
+        return "" if term in effects else f"is not a term of the design event_study; {nearest(term, effects)}"
+    if model.design == "lead_lag":
+        responses = lead_lag_terms(model)
+        return "" if term in responses else f"is not a term of the design lead_lag; {nearest(term, responses)}"
     if term == INTERCEPT and INTERCEPT in formula.terms:
         return ""
     try:

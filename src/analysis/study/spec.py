@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+_EFFECT = r"[a-z][a-z0-9_]*"
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 
@@ -17,6 +18,14 @@ def _whole(value: object) -> object:
     if type(value) is not int:
         raise ValueError("must be 1 or -1")
     return value
+
+
+def _listed(value: object) -> object:
+    """Take a single name for a list of one."""
+    return [value] if isinstance(value, str) else value
+
+
+Grain = Literal["day", "month", "quarter", "year"]
 
 
 class Strict(BaseModel):
@@ -67,6 +76,9 @@ class Unit(Strict):
     noun: Text
     plural: Text
     attributes: list[Name] = Field(default=[], description="columns of `units` that the analysis may use")
+    grain: Grain | None = Field(
+        default=None, description="length of a period where units are observed over time; absent: one row per unit"
+    )
     frame: Name | None = Field(
         default=None,
         description="attribute whose values are sampling frames; what is described is never pooled over them",
@@ -83,12 +95,25 @@ class Exposure(Strict):
     label: Text
     indicators: list[Name] = Field(min_length=1, description="more than one only with `transform: present`")
     transform: Literal["identity", "log10", "log1p", "present"] = "identity"
-    aggregate: Literal["first", "last", "max", "sum"] = "last"
+    aggregate: Literal["first", "last", "max", "mean", "sum"] = "last"
     time_order: Literal["strict", "naive"] = "strict"
+    lag: int = Field(
+        default=1,
+        description="periods between the values used and the outcome; with `time_order: naive` 0 is the same period, "
+        "and -1 the next one, which cannot be a cause",
+    )
+    window: Annotated[int, Field(gt=0)] | Literal["all"] = Field(
+        default=1, description="periods whose values are aggregated, the last of them `lag` before; `all` earlier ones"
+    )
     landmark_days: Annotated[int, Field(gt=0)] | None = Field(
         default=None, description="use only values of the first so many days; later outcomes only"
     )
     absent: Literal["missing", "zero"] = Field(default="missing", description="a unit without a usable value")
+    scale: Literal["value", "within_sd"] = Field(
+        default="value",
+        description="within_sd: in standard deviations of what unit and period do not explain, so that indicators in "
+        "different units compare; over time only",
+    )
 
 
 class Outcome(Strict):
@@ -101,6 +126,7 @@ class Outcome(Strict):
     )
     indicators: list[Name] | None = Field(default=None, description="outcome codes that count; all where absent")
     min_stage: Annotated[int, Field(ge=1, le=5)] = 1
+    persists: bool = Field(default=False, description="once reached it stays, as a law passed; over time only")
 
 
 class Covariate(Strict):
@@ -109,6 +135,7 @@ class Covariate(Strict):
     label: Text
     attribute: Name | None = None
     context: Name | None = None
+    lag: Annotated[int, Field(ge=0)] = Field(default=0, description="periods before the outcome, of a context variable")
     recode: dict[Text, list[Text]] | None = Field(default=None, description="level: the attribute's values it holds")
     reference: Text | None = Field(default=None, description="the level that the others are compared with")
 
@@ -137,16 +164,103 @@ class Threshold(Strict):
     )
 
 
+class EventStudy(Strict):
+    """What an event study needs beyond its formula, which names the outcome and the exposure that arrives and stays."""
+
+    leads: Annotated[int, Field(ge=2)] = Field(default=5, description="periods before exposure that are looked at")
+    lags: Annotated[int, Field(ge=0)] = Field(default=5, description="periods after the first exposed one, likewise")
+    comparison: Literal["never_treated", "not_yet_treated"] = Field(
+        default="not_yet_treated", description="units never exposed, or those and units that are not exposed yet"
+    )
+    estimators: list[Literal["callaway_santanna", "sun_abraham", "imputation", "stacked"]] = Field(
+        default=["callaway_santanna", "sun_abraham", "imputation"],
+        min_length=1,
+        description="the first decides, the others stand beside it",
+    )
+    anticipation: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="periods before exposure in which it may act already; the one before is the reference"
+    )
+    pretrend_alternative: float | None = Field(
+        default=None, description="slope of a difference in trends, per period; the test's power against it is reported"
+    )
+    honest: list[Annotated[float, Field(ge=0)]] = Field(
+        default=[], description="by how much a difference in trends may change its slope between periods; 0 is a line"
+    )
+    honest_relative: list[Annotated[float, Field(ge=0)]] = Field(
+        default=[], description="how many times its largest change before exposure a difference in trends may change"
+    )
+
+
+Pair = Annotated[str, StringConstraints(pattern=rf"^{_EFFECT}>{_EFFECT}$")]
+
+
+class LeadLag(Strict):
+    """What a panel vector autoregression needs beyond its formula, which names an outcome and the system's series."""
+
+    lags: Annotated[int, Field(gt=0)] = Field(default=7, description="periods of every series that explain each")
+    compared_lags: Annotated[int, Field(gt=0)] = Field(
+        default=14, description="information criteria choose among 1 to so many lags, to be set beside `lags`"
+    )
+    horizon: Annotated[int, Field(gt=0)] = Field(default=15, description="period in which responses are read")
+    scale: Literal["identity", "log_odds"] = Field(default="identity", description="log_odds is for shares")
+    offset: Annotated[float, Field(ge=0, lt=1)] = Field(
+        default=0.0, description="added to every share before its log odds are taken, as those of 0 are not defined"
+    )
+    standardise: bool = Field(
+        default=False, description="measure every series in standard deviations within units, so that no unit of scale "
+        "makes one lead"
+    )
+    impulse: Literal["alone", "orthogonal"] = Field(
+        default="alone",
+        description="alone: what moves within one period is ascribed to nobody; orthogonal: to the series that stands "
+        "first in the formula",
+    )
+    groups: dict[Name, list[Name]] = Field(default={}, description="series that lead together, or follow on average")
+    pairs: list[Pair] = Field(min_length=1, description="`leader>follower`: series or groups")
+    contrasts: dict[Name, Annotated[list[Pair], Field(min_length=2, max_length=2)]] = Field(
+        default={}, description="the first pair's response minus the second's"
+    )
+    published: dict[Pair, float] = Field(
+        default={}, description="published values of the summed response to one impulse, to be set beside the estimates"
+    )
+    block: Annotated[int, Field(gt=0)] | None = Field(
+        default=None, description="periods that the bootstrap draws together, with `cluster: period`"
+    )
+    draws: Annotated[int, Field(gt=1)] = 999
+    seed: int = 20110125
+
+
+class Stacked(Strict):
+    """What a stack of cohorts needs beyond its formula, which names an outcome and one exposure that stays once it came."""
+
+    before: Annotated[int, Field(gt=0)] = Field(default=20, description="periods before first exposure, in the window")
+    after: Annotated[int, Field(gt=0)] | None = Field(
+        default=None, description="periods from first exposure on, in the window; all that were observed where absent"
+    )
+    reference: Annotated[int, Field(gt=0)] = Field(
+        default=4, description="periods before first exposure whose mean the effect is set in relation to"
+    )
+    published: dict[Name, float] = Field(default={}, description="published values, to be set beside the estimates")
+
+
 class Model(Strict):
     """One pre-specified outcome model."""
 
     label: Text
     design: Literal[
-        "lpm", "firth", "ordered_logit", "manski_bounds",
-        "kaplan_meier", "cumulative_incidence", "cox", "hazard", "fine_gray", "threshold",
+        "lpm", "ols", "firth", "ordered_logit", "manski_bounds",
+        "kaplan_meier", "cumulative_incidence", "cox", "hazard", "fine_gray", "threshold", "lead_lag",
+        "event_study", "stacked",
     ]  # fmt: skip
     formula: Text
-    cluster: Name | None = Field(default=None, description="attribute that errors are clustered by")
+    cluster: Annotated[list[Name], BeforeValidator(_listed), Field(max_length=2)] = Field(
+        default=[], description="attribute that errors are clustered by, or two of them; `unit_id` and `period` too"
+    )
+    absorb: list[Annotated[str, StringConstraints(pattern=rf"^{_EFFECT}(\^{_EFFECT})*$")]] = Field(
+        default=[],
+        description="fixed effects: attributes, covariates, `unit_id` or `period`; `a^b` has one for each pair of them",
+    )
+    weights: Name | None = Field(default=None, description="covariate that holds each row's weight")
     sample: dict[Name, list[str]] = Field(default={}, description="attribute or covariate: the values kept")
     each: Name | None = Field(default=None, description="fit apart in each value of this attribute")
     contrast_time_order: bool = Field(
@@ -162,6 +276,9 @@ class Model(Strict):
         default="as_of", description="when a value starts to count in cox and hazard; `launch` is immortal time"
     )
     threshold: Threshold | None = Field(default=None, description="only and always with the design threshold")
+    event_study: EventStudy | None = Field(default=None, description="only and always with the design event_study")
+    stacked: Stacked | None = Field(default=None, description="only and always with the design stacked")
+    lead_lag: LeadLag | None = Field(default=None, description="only and always with the design lead_lag")
 
 
 class SampleChoice(Strict):
