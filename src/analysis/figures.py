@@ -138,6 +138,9 @@ def ladder_figure(described: pd.DataFrame) -> Figure:
         axis.barh(range(6), rungs["estimate"], color=colours, height=0.7)
         low, high = rungs["estimate"] - rungs["ci_low"], rungs["ci_high"] - rungs["estimate"]
         axis.errorbar(rungs["estimate"], range(6), xerr=[low, high], fmt="none", ecolor=INK, elinewidth=0.8)
+        measured = rows["estimate"].reindex([f"measured_{stage}" for stage in range(6)])
+        if measured.notna().any():
+            axis.scatter(measured, range(6), marker="D", s=30, facecolor="none", edgecolor=ORANGE, zorder=4)
         axis.set_yticks(range(6), ["0 nothing observed", *(f"{stage} {label}" for stage, label in STAGES.items())])
         axis.xaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
         followed = int(rungs["n_obs"].iloc[0])
@@ -152,7 +155,15 @@ def ladder_figure(described: pd.DataFrame) -> Figure:
     finding = f"Policy or behaviour moved towards the demand: {told}" if len(models) > 1 else (
         f"Policy or behaviour moved towards the demand for {tops.iloc[0]:.0%} of the followed units"
     )  # fmt: skip
-    return tell(figure, finding, f"Bars: share of followed units by highest rung of the outcome ladder, for {told}.")
+    levels = described[described["term"].str.startswith("measured_")]
+    if len(levels):
+        rungs_measured = sorted({int(term[-1]) for term in levels["term"]})
+        named = " and ".join(f"{stage}, {STAGES[stage]}" for stage in rungs_measured)
+        axes[0, 0].annotate("measured as a level", (1, 1.02), xycoords="axes fraction", color=ORANGE, ha="right")
+        if not described["term"].str.fullmatch("stage_[1-5]").mul(described["estimate"].fillna(0)).any():
+            finding = f"No events are coded: what is measured are levels of stage {named}"
+    alt = f"Bars: share of followed units by highest rung of the outcome ladder, for {told}."
+    return tell(figure, finding, alt + (" Diamonds: share of units with a measured level." if len(levels) else ""))
 
 
 def time_to_change_figure(changed: pd.DataFrame, frame: pd.Series) -> Figure:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,6 +87,11 @@ class OpenStudy:
         with self.project.writing(Path("reports", self.study.name, "figures", f"{name}.svg")) as path:
             figures.write_svg(figure, path, self.notebook)
             display(SVG(filename=str(path)))  # type: ignore[no-untyped-call]
+
+    def show_each(self, drawn: Mapping[str, Figure]) -> None:
+        """Display and store several figures, by name, in their order."""
+        for name, figure in drawn.items():
+            self.show(figure, name)
 
     def _processed(self, name: str) -> Path:
         return Path("data", "processed", self.study.name, name)

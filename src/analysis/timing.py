@@ -80,7 +80,9 @@ def counts_follow_success(reported: pd.DataFrame, first_change: pd.DataFrame, fr
 
 
 def sample_flow(table: pd.DataFrame, frame: pd.Series) -> list[Estimate]:
-    """Count, by outcome and sampling frame, the units from the first to those analysed, with the reason of each loss.
+    """Count, by outcome and sampling frame, the rows from the first to those analysed, with the reason of each loss.
+
+    A row is a unit or, where units are observed over time, a unit in a period.
 
     Parameters
     ----------
@@ -92,13 +94,14 @@ def sample_flow(table: pd.DataFrame, frame: pd.Series) -> list[Estimate]:
     Estimates with model `flow[frame]`, terms `units`, `no_outcome_row`, `outcome_before_launch` and `at_risk`.
     """
     rows: list[Estimate] = []
+    what = "unit-periods" if (table["period"] != "").any() else "units"
     for (name, outcome), units in table.groupby([table["unit_id"].map(frame), "outcome"]):
         described = Description(f"flow[{name}]", str(outcome), rows)
-        described.quantity("units", len(units), "units")
+        described.quantity("units", len(units), what)
         for reason in ("no outcome row", "outcome before launch"):
             lost = units["excluded"] == reason
-            described.quantity(reason.replace(" ", "_"), lost.sum(), f"units excluded: {reason}")
-        described.quantity("at_risk", (units["excluded"] == "").sum(), "units analysed")
+            described.quantity(reason.replace(" ", "_"), lost.sum(), f"{what} excluded: {reason}")
+        described.quantity("at_risk", (units["excluded"] == "").sum(), f"{what} analysed")
     return rows
 
 
@@ -113,7 +116,8 @@ def exposed(study: Study, table: pd.DataFrame, frame: pd.Series) -> list[Estimat
     Returns
     -------
     Estimates with model `exposed[frame]` and the study's exposures that are 0 or 1 as terms: share exposed of the
-    analysed units in the exposure's risk set, under its declared time order.
+    analysed units in the exposure's risk set, under its declared time order; where units are observed over time, share
+    exposed in any period.
     """
     present = {name: spec for name, spec in study.exposures.items() if spec.transform == "present"}
     rows: list[Estimate] = []
@@ -121,5 +125,6 @@ def exposed(study: Study, table: pd.DataFrame, frame: pd.Series) -> list[Estimat
     for (name, outcome), units in analysed.groupby([analysed["unit_id"].map(frame), "outcome"]):
         described = Description(f"exposed[{name}]", str(outcome), rows)
         for exposure, spec in present.items():
-            described.share(exposure, units[exposure].dropna() == 1, f"share of units with {spec.label}")
+            ever = units.groupby("unit_id")[exposure].max().dropna() == 1
+            described.share(exposure, ever, f"share of units with {spec.label}")
     return rows
