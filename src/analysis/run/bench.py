@@ -20,9 +20,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from analysis.project import Project
 from analysis.run.kernel import NAME, specification
 from analysis.run.kernel.__main__ import install
+from analysis.run.kernel.warm import WarmServer
 
+EMBEDDED = ["benchmark", "campaigns"]
 STUDIES = [f"study{i}" for i in range(8)]
 NOTEBOOK = "05_regressions"
 CELLS = [
@@ -53,6 +56,24 @@ for _ in range({count}):
 while running:
     os.wait()
     running -= 1
+"""
+
+# The least that forking kernels can cost: the same warm kernels through nbclient, and nothing else of a run.
+_WARM = """\
+import asyncio, json, sys
+sys.modules["rfc3987_syntax"] = None
+import nbformat
+from nbclient import NotebookClient
+slots = asyncio.Semaphore(2)
+async def one(study):
+    async with slots:
+        notebook = nbformat.read({notebook!r}, 4)
+        notebook.cells[0].source = f"study = {{study!r}}"
+        await NotebookClient(notebook, kernel_name={kernel!r}).async_execute()
+        nbformat.write(notebook, f"warm-{{study}}.ipynb")
+async def every():
+    await asyncio.gather(*map(one, {studies!r}))
+asyncio.run(every())
 """
 
 _SNAKEFILE = """\
@@ -116,9 +137,14 @@ def contenders(root: Path) -> dict[str, Callable[[], float]]:
         code = _RAW.format(cells=CELLS, count=len(STUDIES))
         return seconds([sys.executable, "-c", code], root, **specification()["env"])
 
+    def warm() -> float:
+        code = _WARM.format(notebook=f"notebooks/{NOTEBOOK}.ipynb", kernel=NAME, studies=STUDIES)
+        return seconds([sys.executable, "-c", code], root)
+
     compared = {
         "papermill, `make -j2`": papermill,
         "raw fork server, no Jupyter": raw,
+        "warm kernels through nbclient alone": warm,
         "this run": fresh,
         "this run, nothing changed": lambda: seconds(run, root),
     }
@@ -133,6 +159,33 @@ def contenders(root: Path) -> dict[str, Callable[[], float]]:
         compared["Snakemake with papermill"] = lambda: workflow(again=False)
         compared["Snakemake, nothing changed"] = lambda: workflow(again=True)
     return compared
+
+
+def cold(studies: list[str], project: Path) -> tuple[float, float]:
+    """Run real studies from nothing.
+
+    Returns
+    -------
+    Seconds, and the least that they could take: their cells' times shared between the cores, after one preload.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        for name in ("studies", "notebooks", "data/raw", "requirements.lock"):
+            source = project / name
+            copy = shutil.copytree if source.is_dir() else shutil.copy
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            copy(source, root / name)
+        took = seconds([sys.executable, "-m", "analysis.run", *studies], root)
+        records = [json.loads(file.read_text(encoding="utf-8")) for file in (root / ".clicks/state").rglob("*.json")]
+    return took, sum(r["cell_seconds"] for r in records) / (os.cpu_count() or 1) + preload()
+
+
+def preload() -> float:
+    """Time from starting a warm server to its first kernel."""
+    began = time.perf_counter()
+    server = WarmServer(sys.executable, {**os.environ, **specification()["env"]})
+    server.launch(["--version"], dict(os.environ), str(Path.cwd()))
+    return time.perf_counter() - began
 
 
 def measure(rounds: int) -> dict[str, list[float]]:
@@ -151,8 +204,13 @@ def measure(rounds: int) -> dict[str, list[float]]:
     return times
 
 
-def page(times: dict[str, list[float]]) -> str:
-    """Write the results as Markdown."""
+def page(times: dict[str, list[float]], colds: list[tuple[float, float]]) -> str:
+    """Write the results as Markdown.
+
+    Parameters
+    ----------
+    colds : results of `cold`, one per round.
+    """
     ours = times["this run"]
     lines = [
         "# Benchmarks",
@@ -170,6 +228,18 @@ def page(times: dict[str, list[float]]) -> str:
     for name, each in times.items():
         ratio = statistics.median(a / b for a, b in zip(each, ours, strict=True))
         lines.append(f"| {name} | {statistics.median(each):.2f} | {ratio:.2f} |")
+    took, least = (statistics.median(each) for each in zip(*colds, strict=True))
+    ratio = statistics.median(a / b for a, b in colds)
+    lines += [
+        "",
+        "The embedded studies, from nothing. The least that they could take is the sum of their cells' times, shared",
+        "between the cores, and one start of the warm server.",
+        "",
+        "| | seconds | ratio |",
+        "| --- | ---: | ---: |",
+        f"| cell times ÷ cores + one preload | {least:.1f} | 1.00 |",
+        f"| `make` | {took:.1f} | {ratio:.2f} |",
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -179,7 +249,8 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the table there, such as docs/benchmarks.md")
     arguments = parser.parse_args(argv)
-    text = page(measure(arguments.rounds))
+    colds = [cold(EMBEDDED, Project.here().root) for _ in range(arguments.rounds)]
+    text = page(measure(arguments.rounds), colds)
     print(text)
     if arguments.write:
         arguments.write.write_text(text, encoding="utf-8")

@@ -8,13 +8,15 @@ lost; a stage folder is emptied when a notebook starts, so a half-done attempt l
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import import_module
 from typing import Any
 
 from analysis.errors import InputError, Problem
-from analysis.run.execute import Execute, Job, Watch, execute
+from analysis.run.execute import Execute, Executed, Job, Watch, execute
+from analysis.run.sweep import SCHEDULER
 
 _CONNECT_SECONDS = 20
 
@@ -50,18 +52,19 @@ async def cluster(address: str) -> AsyncIterator[tuple[Execute, int]]:
             raise _refused(address, "the scheduler has no workers; start some with `dask worker ADDRESS`") from None
         threads: dict[str, int] = await client.nthreads()
 
-        async def execute_there(job: Job, watch: Watch) -> list[str]:
+        async def execute_there(job: Job, watch: Watch) -> Executed:
             topic = f"clicks-{job.study}-{job.name}"
             client.subscribe_topic(topic, lambda event: watch(*event[1]))
-            future = client.submit(_execute_here, job, topic, key=f"{topic}-{id(job)}", pure=False)
+            key = f"{topic}-{id(job)}"
+            future = client.submit(_execute_here, job, topic, key, key=key, pure=False)
             try:
-                reads: list[str] = await future
+                executed: Executed = await future
             except asyncio.CancelledError:
                 await client.cancel([future], force=True)
                 raise
             finally:
                 client.unsubscribe_topic(topic)
-            return reads
+            return executed
 
         yield execute_there, sum(threads.values())
 
@@ -70,7 +73,13 @@ def _refused(address: str, rule: str) -> InputError:
     return InputError([Problem("command line", 0, "--dask", address, rule)])
 
 
-async def _execute_here(job: Job, topic: str) -> list[str]:
-    """Execute a notebook in the worker that this is called in."""
+async def _execute_here(job: Job, topic: str, key: str) -> Executed:
+    """Execute a notebook in the worker that this is called in, and let it send its sweeps to the cluster too.
+
+    While it waits for them, it must not hold the worker's thread, which they may need.
+    """
     worker: Any = import_module("distributed").get_worker()
+    os.environ[SCHEDULER] = worker.scheduler.address
+    seceding = import_module("distributed.worker_state_machine").SecedeEvent
+    worker.handle_stimulus(seceding(key=key, compute_duration=0.0, stimulus_id=f"secede-{key}"))
     return await execute(job, lambda cell, cells: worker.log_event(topic, [cell, cells]))

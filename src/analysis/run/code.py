@@ -151,12 +151,13 @@ def _imports(node: ast.Import | ast.ImportFrom, package: str) -> dict[str, str]:
     return {a.asname or a.name: f"{base}.{a.name}" for a in node.names} | {f"import {base}": base}
 
 
-def _without_docstrings(tree: ast.AST) -> None:
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            kept = [s for s in body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
-            node.body = kept or ([] if isinstance(node, ast.Module) else [ast.Pass()])  # type: ignore[attr-defined]
+def _without_docstrings(node: Any) -> None:
+    kept = [s for s in node.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
+    node.body = kept or ([] if isinstance(node, ast.Module) else [ast.Pass()])
+    parts = (getattr(node, part, ()) for part in ("body", "orelse", "finalbody", "handlers", "cases"))
+    for inner in (inner for part in parts for inner in part):
+        if hasattr(inner, "body"):
+            _without_docstrings(inner)
 
 
 def _defined(statement: ast.stmt) -> list[str]:
@@ -188,13 +189,15 @@ def read_module(text: str, package: str) -> Module:
     if "__doc__" not in text:
         _without_docstrings(tree)
     module = Module({_BODY: Piece()}, {})
+    looks_beside = "__file__" in text
     for statement, owner in _parted(_flat(tree.body)):
         if isinstance(statement, ast.Import | ast.ImportFrom):
             module.imports |= _imports(statement, package)
             continue
         reader = _Reader(package, owner)
         reader.visit(statement)
-        reader.piece.climbs = max([reader.piece.climbs, *_climbs(statement)])
+        if looks_beside:
+            reader.piece.climbs = max([reader.piece.climbs, *_climbs(statement)])
         if owner and isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
             name = f"{owner}.{statement.name}"
             module.pieces.setdefault(owner, Piece()).methods[statement.name] = _always_called(statement)
@@ -203,8 +206,9 @@ def read_module(text: str, package: str) -> Module:
         if isinstance(statement, ast.ClassDef):
             reader.piece.bases = [ast.unparse(b).partition("[")[0] for b in statement.bases]
         names = _defined(statement) or [_BODY, *_conditionally_defined(statement)]
+        dump = ast.dump(statement)
         for name in names:
-            _add(module.pieces.setdefault(name, Piece()), reader.piece, ast.dump(statement))
+            _add(module.pieces.setdefault(name, Piece()), reader.piece, dump)
     return module
 
 

@@ -14,6 +14,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -67,6 +68,20 @@ class Job:
         return Path("reports", self.study, "notebooks", self.path.name)
 
 
+@dataclass(frozen=True)
+class Executed:
+    """What is known of a notebook once it has run.
+
+    Parameters
+    ----------
+    reads : relative names of the files that it read through `Project.find`.
+    cell_seconds : its cells took, without its kernel's start and end.
+    """
+
+    reads: list[str]
+    cell_seconds: float
+
+
 class NotebookError(Exception):
     """A cell raised, took too long, or lost its kernel.
 
@@ -100,17 +115,15 @@ Watch = Callable[[int, int], None]
 """Called as a cell starts, with its place among all cells, counted from 1, and their number."""
 
 
-async def execute(job: Job, watch: Watch) -> list[str]:
+async def execute(job: Job, watch: Watch) -> Executed:
     """Execute a notebook and leave what it wrote, and its executed self, in the job's stage.
-
-    Returns
-    -------
-    Relative names of the files that it read through `Project.find`.
 
     Raises
     ------
     NotebookError : the partial notebook was written to `job.failed`.
     """
+    # Notebooks hold no URLs to check, and compiling the grammars for them costs jsonschema a second.
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     from jupyter_client.manager import AsyncKernelManager
     from nbclient import NotebookClient
 
@@ -135,11 +148,13 @@ async def execute(job: Job, watch: Watch) -> list[str]:
             client.kc.allow_stdin = False
             client.kc.start_channels()
             await asyncio.wait_for(_ready(manager, client.kc), _STARTUP_SECONDS)
+            began = time.monotonic()
             for index, cell in enumerate(notebook.cells):
                 if cell.id != _INJECTED:
                     current = cell
                     watch(stored.index(cell) + 1, len(stored))
                 await client.async_execute_cell(cell, index)
+            cell_seconds = time.monotonic() - began
         except Exception as error:
             reason = _reason(error, job, await _exit_code(manager))
             _write(notebook, job, job.failed)
@@ -150,7 +165,7 @@ async def execute(job: Job, watch: Watch) -> list[str]:
         reads = Path(scratch, _READS)
         names = set(reads.read_text(encoding="utf-8").splitlines()) if reads.exists() else set()
     _write(notebook, job, job.stage / job.executed)
-    return sorted(names)
+    return Executed(sorted(names), round(cell_seconds, 2))
 
 
 async def _ready(manager: Any, kernel: Any) -> None:
@@ -225,5 +240,5 @@ def _reason(error: Exception, job: Job, exit_code: int | None) -> list[str]:
     return [f"{type(error).__name__}: {error}"]
 
 
-Execute = Callable[[Job, Watch], Awaitable[list[str]]]
+Execute = Callable[[Job, Watch], Awaitable[Executed]]
 """Where a notebook is executed: here, or on a cluster."""

@@ -22,6 +22,9 @@ from analysis.run.source import Notebook, Value, resolve
 _STARTS = (1, 2, 4, 5, 11)
 """Notebook numbers that wait for all lower ones; those in between run side by side."""
 
+DECIDING = "05_regressions"
+"""The first notebook that estimates what decides a hypothesis."""
+
 SOURCE = Path(__file__).parents[2]
 PAGE = "analysis.report.notebook_page.render"
 MANIFEST = "analysis.report.manifest.write"
@@ -63,6 +66,7 @@ class Plan:
     words : its values that are text.
     notebooks : in order.
     parameters : notebook name to the values that are injected.
+    unregistered : hypotheses that are not registered, or not since their last deviation.
     """
 
     study: str
@@ -71,6 +75,7 @@ class Plan:
     words: list[str]
     notebooks: list[Notebook]
     parameters: dict[str, dict[str, Value]]
+    unregistered: list[str]
 
     @cached_property
     def tasks(self) -> dict[Task, set[Task]]:
@@ -101,7 +106,7 @@ class Graph:
     root : the checkout.
     studies : names.
     given : parameters as text; see `analysis.run.source.resolve`.
-    ahead : called before a study is validated that has changed, so that what its run needs can start meanwhile.
+    ahead : called before work that only a run which executes notebooks has, so that what it needs can start meanwhile.
 
     Raises
     ------
@@ -114,7 +119,10 @@ class Graph:
         self.root = root
         self._ahead = ahead
         self.files = Files(root)
-        self.package = Package(SOURCE, "analysis", root / ".clicks/code.json")
+        known = root / ".clicks/code.json"
+        if not known.exists():
+            ahead()
+        self.package = Package(SOURCE, "analysis", known)
         self.plans: dict[str, Plan] = {}
         problems = []
         for study in studies:
@@ -132,7 +140,8 @@ class Graph:
     def _plan(self, study: str, given: Mapping[str, str]) -> Plan:
         known = self._validated(study)
         notebooks = [Notebook.read(self.root / "notebooks" / f"{name}.ipynb") for name in known["notebooks"]]
-        return Plan(study, known["content"], known["raw"], known["words"], notebooks, resolve(notebooks, study, given))
+        parameters = resolve(notebooks, study, given)
+        return Plan(study, known["content"], known["raw"], known["words"], notebooks, parameters, known["unregistered"])
 
     def _validated(self, study: str) -> dict[str, Any]:
         """Validate a study and say what a run needs of it; once per content, as its imports cost a second."""
@@ -140,7 +149,8 @@ class Graph:
         folder = self.root / "notebooks"
         names = sorted(p.name for p in folder.glob("*.ipynb"))
         validator = self.package.used_by_function("analysis.study.read_study")
-        key = digest([sha256(file) if file.is_file() else "", names, validator])
+        registered = file.parent / "registrations" / f"{study}.json"
+        key = digest([*(sha256(f) if f.is_file() else "" for f in (file, registered)), names, validator])
         cache = Path(".clicks/studies") / f"{study}.json"
         try:
             known: dict[str, Any] = json.loads((self.root / cache).read_text(encoding="utf-8"))
@@ -150,6 +160,7 @@ class Graph:
             pass
         self._ahead()
         from analysis.study import notebooks, read_study
+        from analysis.study.registration import read_registration, unregistered
 
         parsed = read_study(file, root=self.root)
         content = parsed.model_dump(mode="json")
@@ -159,6 +170,7 @@ class Graph:
             "raw": sorted(parsed.source.raw),
             "words": sorted(_words(content)),
             "notebooks": [path.stem for path in notebooks(parsed, folder)],
+            "unregistered": unregistered(parsed, read_registration(registered, registered.name)),
         }
         with Project(self.root, self.root).writing(cache) as temporary:
             temporary.write_text(json.dumps(known), encoding="utf-8")

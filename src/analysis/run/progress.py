@@ -39,6 +39,10 @@ class Progress:
         self._next = f", next {upcoming}" if upcoming else ""
         self._line(f"[{self._number[label]}/{self._total}] {label}: started{self._next}")
 
+    def note(self, text: str) -> None:
+        """Say something on a line of its own."""
+        self._line(text)
+
     def cell(self, label: str, cell: int, cells: int) -> None:
         """Note that a cell starts."""
         self._cell[label] = f"cell {cell}/{cells}"

@@ -31,12 +31,14 @@ class Record:
     outputs : relative name of a file to its hash.
     reads : relative names of the files it read.
     seconds : it took.
+    cell_seconds : of these its cells took, in a notebook.
     """
 
     inputs: dict[str, str]
     outputs: dict[str, str]
     reads: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    cell_seconds: float = 0.0
 
     @classmethod
     def load(cls, file: Path) -> Record | None:

@@ -15,7 +15,7 @@ from typing import Any
 from analysis.errors import InputError
 from analysis.hashing import sha256
 from analysis.run.execute import Execute, Job, NotebookError
-from analysis.run.graph import MANIFEST, PAGE, Graph, Task, exists, step
+from analysis.run.graph import DECIDING, MANIFEST, PAGE, Graph, Task, exists, step
 from analysis.run.progress import Progress
 from analysis.run.record import Record
 from analysis.run.stage import commit
@@ -104,17 +104,26 @@ class Run:
         if task.kind != "notebook":
             await self._render(task)
             return
+        if step(task.name) >= step(DECIDING) and self._graph.plans[task.study].unregistered:
+            self._register(task.study)
         upcoming = next((str(t) for t in self._waiting if t.kind == "notebook"), "")
         self._progress.start(str(task), upcoming)
         began = time.monotonic()
         inputs = self._graph.fixed_inputs(task)
         job = self._job(task)
-        reads = await self._execute(job, lambda cell, cells: self._progress.cell(str(task), cell, cells))
+        executed = await self._execute(job, lambda cell, cells: self._progress.cell(str(task), cell, cells))
         written = _files_in(job.stage)
-        reads = sorted(set(reads) - set(written))
+        reads = sorted(set(executed.reads) - set(written))
         self._refuse_crossings(task, job, written, reads)
-        self._keep(task, job.stage, inputs, reads, time.monotonic() - began)
+        self._keep(task, job.stage, inputs, reads, time.monotonic() - began, cell_seconds=executed.cell_seconds)
         self._progress.done(str(task))
+
+    def _register(self, study: str) -> None:
+        """Register what the study's hypotheses are, before the first notebook that estimates them."""
+        from analysis.study.register import register_study
+
+        self._progress.note(register_study(study, self._graph.root))
+        self._graph.plans[study].unregistered.clear()
 
     async def _render(self, task: Task) -> None:
         graph = self._graph
@@ -170,6 +179,7 @@ class Run:
         reads: list[str],
         seconds: float,
         also: list[str] | None = None,
+        cell_seconds: float = 0.0,
     ) -> None:
         """Move a task's outputs into place together with its record."""
         graph = self._graph
@@ -177,7 +187,7 @@ class Run:
         outputs = {name: sha256(stage / name) for name in written}
         outputs |= graph.files.digests(also or [])
         files = graph.file_inputs(task, reads)
-        record = Record(inputs | files, outputs, reads, round(seconds, 1))
+        record = Record(inputs | files, outputs, reads, round(seconds, 1), cell_seconds)
         stale = graph.outputs(task).keys() - outputs.keys()
         commit(graph.root, stage, stale, task.record, vars(record))
         graph.records[task] = record
