@@ -2,9 +2,9 @@
 
 Every regression here has an intercept and one focal regressor, whose coefficient is wanted. What varies is the set of
 covariates (`fit_subsets`), the focal regressor (`fit_exposures`), the outcome (`fit_outcomes`) or the rows
-(`leave_groups_out`). Errors are those of `analysis.models.regression.lpm`: CRV1 where clusters are given, otherwise
-HC3, or HC1 in a regression that fits a row exactly, where HC3 is not defined. A coefficient that rests on such a row
-has no error.
+(`leave_groups_out`). Errors are those of `analysis.models.vcov` without bias reduction: CRV1 where clusters are given,
+otherwise HC3, or HC1 in a regression that fits a row exactly, where HC3 is not defined. A coefficient that rests on
+such a row has no error.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from scipy import linalg, sparse, stats
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from analysis.models.design_matrix import NotEstimableError
+from analysis.models.fixed_effects import Effects
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.intp]
@@ -30,6 +31,9 @@ COLLINEAR = 1e10
 
 EXACT = 1 - 1e-9
 """A row of higher leverage is fitted exactly."""
+
+MOST_COLUMNS = 400
+"""More columns for the levels of effects would cost more than fitting anew."""
 
 _CELLS = 1 << 19
 """Numbers in one block of work: 4 MB, which stays in a processor's cache."""
@@ -66,7 +70,9 @@ class Fits:
         return self.estimate - reach, self.estimate + reach
 
 
-def fit_subsets(x: Floats, y: Floats, subsets: Flags, focal: int, clusters: Codes | None = None) -> Fits:
+def fit_subsets(
+    x: Floats, y: Floats, subsets: Flags, focal: int, clusters: Codes | None = None, absorb: Effects | None = None
+) -> Fits:
     """Regress one outcome on many subsets of the same columns.
 
     The normal equations of all subsets are cut out of one Gram matrix, and the clustered variance out of one Gram
@@ -80,6 +86,7 @@ def fit_subsets(x: Floats, y: Floats, subsets: Flags, focal: int, clusters: Code
     subsets : (m, k) the columns of each regression; the focal one is in all.
     focal : position of the focal column.
     clusters : (n,) cluster of each row, counted from 0, or None for HC3.
+    absorb : fixed effects of the rows, taken out of all columns; HC1 then takes the place of HC3.
 
     Returns
     -------
@@ -90,24 +97,27 @@ def fit_subsets(x: Floats, y: Floats, subsets: Flags, focal: int, clusters: Code
     Cameron and Miller (2015), A practitioner's guide to cluster-robust inference, eq. 11 and 12.
     MacKinnon and White (1985), for HC3.
     """
-    n = len(y)
+    n, used = len(y), _used(absorb, clusters)
+    x, y = _within(absorb, x), _within(absorb, y[:, None])[:, 0]
     z, scale = _standardised(x)
     centred = y - y.mean()
     grams = _cluster_grams(z, centred, clusters) if clusters is not None else None
     gram, moment = z.T @ z, z.T @ centred
     per_fit = z.shape[1] * (len(grams[0]) if grams else n)
     parts = [
-        _fit_block(z, centred, gram, moment, subsets[rows], focal, grams)
+        _fit_block(z, centred, gram, moment, subsets[rows], focal, grams, used)
         for rows in _blocks(len(subsets), per_fit + z.shape[1] ** 2)
     ]
     estimate, variance = (np.concatenate(part) for part in zip(*parts, strict=True))
     estimate, variance = estimate / scale[focal], variance / scale[focal] ** 2
-    regressors = subsets.sum(axis=1) + 1
+    regressors = subsets.sum(axis=1) + 1 + (used or 0)
     short = n <= regressors
     return _fits(np.where(short, np.nan, estimate), variance, n, regressors, clusters)
 
 
-def fit_exposures(exposures: Floats, y: Floats, covariates: Floats, clusters: Codes | None = None) -> Fits:
+def fit_exposures(
+    exposures: Floats, y: Floats, covariates: Floats, clusters: Codes | None = None, absorb: Effects | None = None
+) -> Fits:
     """Regress one outcome on many focal regressors in turn, with the same covariates.
 
     Outcome and exposures are made orthogonal to the covariates once; what is left is one simple regression each
@@ -119,6 +129,7 @@ def fit_exposures(exposures: Floats, y: Floats, covariates: Floats, clusters: Co
     y : (n,) outcome.
     covariates : (n, k) without intercept; one that the others determine counts as none.
     clusters : (n,) cluster of each row, counted from 0, or None for HC3.
+    absorb : as in `fit_subsets`.
 
     Returns
     -------
@@ -128,20 +139,23 @@ def fit_exposures(exposures: Floats, y: Floats, covariates: Floats, clusters: Co
     ----------
     Lovell (1963), Seasonal adjustment of economic time series and multiple regression analysis.
     """
-    n = len(y)
-    basis = _basis(covariates)
+    n, used = len(y), _used(absorb, clusters)
+    basis = _basis(_within(absorb, covariates))
+    y = _within(absorb, y[:, None])[:, 0]
     rest = y - basis @ (basis.T @ y)
     leverage = (basis**2).sum(axis=1)
     indicator = _indicator(clusters) if clusters is not None else None
     parts = [
-        _fit_residuals(exposures[:, columns], rest, basis, leverage, indicator)
+        _fit_residuals(_within(absorb, exposures[:, columns]), rest, basis, leverage, indicator, used)
         for columns in _blocks(exposures.shape[1], n)
     ]
     estimate, variance = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return _fits(estimate, variance, n, np.full(len(estimate), basis.shape[1] + 1), clusters)
+    return _fits(estimate, variance, n, np.full(len(estimate), basis.shape[1] + 1 + (used or 0)), clusters)
 
 
-def fit_outcomes(outcomes: Floats, x: Floats, focal: int, clusters: Codes | None = None) -> Fits:
+def fit_outcomes(
+    outcomes: Floats, x: Floats, focal: int, clusters: Codes | None = None, absorb: Effects | None = None
+) -> Fits:
     """Regress many outcomes on the same regressors.
 
     Parameters
@@ -150,12 +164,15 @@ def fit_outcomes(outcomes: Floats, x: Floats, focal: int, clusters: Codes | None
     x : (n, k) regressors without intercept.
     focal : position of the focal column.
     clusters : (n,) cluster of each row, counted from 0, or None for HC3.
+    absorb : as in `fit_subsets`.
 
     Raises
     ------
     NotEstimableError : the regressors are collinear.
     """
-    n, k = len(outcomes), x.shape[1] + 1
+    n, used = len(outcomes), _used(absorb, clusters)
+    k = x.shape[1] + 1 + (used or 0)
+    x = _within(absorb, x)
     basis = _basis(np.delete(x, focal, axis=1))
     rest = x[:, focal] - basis @ (basis.T @ x[:, focal])
     size = rest @ rest
@@ -164,11 +181,11 @@ def fit_outcomes(outcomes: Floats, x: Floats, focal: int, clusters: Codes | None
     leverage = (basis**2).sum(axis=1) + rest**2 / size
     estimates, variances = [], []
     for columns in _blocks(outcomes.shape[1], n):
-        y = outcomes[:, columns]
+        y = _within(absorb, outcomes[:, columns])
         estimate = rest @ y / size
         residuals = y - basis @ (basis.T @ y) - np.outer(rest, estimate)
         if clusters is None:
-            scores = _robust_scores(rest[:, None], residuals, leverage[:, None], k, axis=0)
+            scores = _robust_scores(rest[:, None], residuals, leverage[:, None], k, 0, used is not None)
         else:
             scores = _indicator(clusters) @ (rest[:, None] * residuals)
         estimates.append(estimate)
@@ -176,7 +193,7 @@ def fit_outcomes(outcomes: Floats, x: Floats, focal: int, clusters: Codes | None
     return _fits(np.concatenate(estimates), np.concatenate(variances), n, np.full(outcomes.shape[1], k), clusters)
 
 
-def leave_groups_out(x: Floats, y: Floats, focal: int, groups: Codes) -> Floats:
+def leave_groups_out(x: Floats, y: Floats, focal: int, groups: Codes, absorb: Effects | None = None) -> Floats:
     """Estimate the focal coefficient without each group of rows in turn.
 
     Parameters
@@ -184,11 +201,21 @@ def leave_groups_out(x: Floats, y: Floats, focal: int, groups: Codes) -> Floats:
     x : (n, k) regressors without intercept.
     y : (n,) outcome.
     groups : (n,) group of each row, counted from 0; each row its own for leave-one-out.
+    absorb : fixed effects of the rows. Those nested in groups are taken out once, as no group has rows of another's;
+        those that cross groups become columns.
 
     Returns
     -------
-    (groups,) estimates; NaN where the coefficient is not estimable without the group.
+    (groups,) estimates; NaN where the coefficient is not estimable without the group, or where more columns would be
+    needed than `MOST_COLUMNS`.
     """
+    if absorb is not None:
+        crossing = absorb.unnested_basis(groups, np.ones(len(y)), MOST_COLUMNS)
+        if crossing is None:
+            return np.full(int(groups.max()) + 1, np.nan)
+        own = absorb.nested_in(groups)
+        x, y = _within(own, x), _within(own, y[:, None])[:, 0]
+        x = np.column_stack([x, _centred_basis(crossing)])
     z, scale = _standardised(x)
     z = np.column_stack([z, np.full(len(z), len(z) ** -0.5)])
     centred = y - y.mean()
@@ -212,6 +239,21 @@ def one_thread() -> Iterator[None]:
 def codes(labels: object) -> Codes:
     """Number distinct labels from 0, in their order."""
     return np.asarray(pd.factorize(np.asarray(labels), sort=True)[0], dtype=np.intp)
+
+
+def _within(absorb: Effects | None, columns: Floats) -> Floats:
+    return columns if absorb is None else absorb.within(columns)
+
+
+def _used(absorb: Effects | None, clusters: Codes | None) -> int | None:
+    """Count the parameters of the effects beside the intercept; None where there are no effects."""
+    return None if absorb is None else absorb.parameters([] if clusters is None else [clusters]) - 1
+
+
+def _centred_basis(columns: Floats) -> Floats:
+    """Return an orthonormal basis of what columns span beside an intercept."""
+    q, r, _ = linalg.qr(columns - columns.mean(axis=0), mode="economic", pivoting=True)
+    return np.asarray(q[:, np.abs(np.diag(r)) > COLLINEAR**-0.5])
 
 
 def _fits(estimate: Floats, variance: Floats, n: int, regressors: NDArray[np.int64], clusters: Codes | None) -> Fits:
@@ -249,7 +291,14 @@ def _cluster_grams(z: Floats, y: Floats, clusters: Codes) -> tuple[Floats, Float
 
 
 def _fit_block(
-    z: Floats, y: Floats, gram: Floats, moment: Floats, subsets: Flags, focal: int, grams: tuple[Floats, Floats] | None
+    z: Floats,
+    y: Floats,
+    gram: Floats,
+    moment: Floats,
+    subsets: Flags,
+    focal: int,
+    grams: tuple[Floats, Floats] | None,
+    used: int | None,
 ) -> tuple[Floats, Floats]:
     """Return the focal coefficients and their uncorrected robust variances, in the scaled column's unit."""
     inside = subsets[:, :, None] & subsets[:, None, :]
@@ -261,8 +310,8 @@ def _fit_block(
     weights = inverse[:, focal]
     if grams is None:
         leverage = ((z @ inverse) * z).sum(axis=2) + 1 / len(y)
-        regressors = subsets.sum(axis=1, keepdims=True) + 1
-        scores = _robust_scores(weights @ z.T, y - coefficients @ z.T, leverage, regressors, axis=1)
+        regressors = subsets.sum(axis=1, keepdims=True) + 1 + (used or 0)
+        scores = _robust_scores(weights @ z.T, y - coefficients @ z.T, leverage, regressors, 1, used is not None)
     else:
         products, moments = grams
         sums = (weights @ products.transpose(1, 0, 2).reshape(k, -1)).reshape(len(weights), -1, k)
@@ -272,7 +321,7 @@ def _fit_block(
 
 
 def _fit_residuals(
-    exposures: Floats, y: Floats, basis: Floats, leverage: Floats, indicator: sparse.csr_array | None
+    exposures: Floats, y: Floats, basis: Floats, leverage: Floats, indicator: sparse.csr_array | None, used: int | None
 ) -> tuple[Floats, Floats]:
     rest = exposures - basis @ (basis.T @ exposures)
     squares = rest**2
@@ -282,28 +331,36 @@ def _fit_residuals(
         estimate = np.where(size > total / COLLINEAR, y @ rest / size, np.nan)
         if indicator is None:
             leverages = leverage[:, None] + squares / size
-            scores = _robust_scores(rest, y[:, None] - rest * estimate, leverages, basis.shape[1] + 1, axis=0)
+            regressors = basis.shape[1] + 1 + (used or 0)
+            scores = _robust_scores(rest, y[:, None] - rest * estimate, leverages, regressors, 0, used is not None)
         else:
             scores = indicator @ (rest * y[:, None]) - (indicator @ squares) * estimate
         return estimate, (scores**2).sum(axis=0) / size**2
 
 
-def _robust_scores(weights: Floats, residuals: Floats, leverage: Floats, regressors: object, axis: int) -> Floats:
-    """Return each row's part of the focal coefficient's error, by HC3 or, in a fit with an exactly fitted row, HC1.
+def _robust_scores(
+    weights: Floats, residuals: Floats, leverage: Floats, regressors: object, axis: int, absorbed: bool
+) -> Floats:
+    """Return each row's part of the focal coefficient's error: by HC3, or HC1 where HC3 is not defined.
+
+    That is in a fit with an exactly fitted row, or with absorbed effects, whose part of the leverage is not known.
 
     Parameters
     ----------
     weights : what the focal coefficient makes of each row's residual, up to a factor of the fit.
     axis : of the rows; the other is that of the fits.
     """
+    n = residuals.shape[axis]
     exact = leverage > EXACT
     some = exact.any(axis=axis, keepdims=True)
     with np.errstate(divide="ignore", invalid="ignore"):
-        hc3 = weights * residuals / (1 - leverage)
-    if not some.any():
-        return hc3
-    n = residuals.shape[axis]
-    hc1 = weights * residuals * np.sqrt(n / (n - np.asarray(regressors, dtype=np.float64)))
+        if not absorbed:
+            hc3: Floats = weights * residuals / (1 - leverage)
+            if not some.any():
+                return hc3
+        hc1: Floats = weights * residuals * np.sqrt(n / (n - np.asarray(regressors, dtype=np.float64)))
+        if absorbed:
+            return hc1
     matters = np.abs(weights) > 1e-9 * np.abs(weights).max(axis=axis, keepdims=True)
     alone = (exact & matters).any(axis=axis, keepdims=True)
     return np.where(alone, np.nan, np.where(some, hc1, hc3))

@@ -43,11 +43,7 @@ def manski_bounds(rows: pd.DataFrame, exposure: str, model: str, outcome: str) -
     upper = exposed.fillna(1).mean() - unexposed.fillna(0).mean()
     lower_error = _error(exposed.fillna(0), unexposed.fillna(1))
     upper_error = _error(exposed.fillna(1), unexposed.fillna(0))
-    widest = max(lower_error, upper_error)
-    critical = norm.ppf(0.975)
-    if widest > 0:
-        width = (upper - lower) / widest
-        critical = brentq(lambda c: norm.cdf(c + width) - norm.cdf(-c) - 0.95, 0.5, 3)
+    critical = imbens_manski(upper - lower, max(lower_error, upper_error))
     missing = int(known[outcome].isna().sum())
     shared = Estimate(
         model,
@@ -60,9 +56,24 @@ def manski_bounds(rows: pd.DataFrame, exposure: str, model: str, outcome: str) -
         vcov="Imbens–Manski",
         note=f"{missing} of {len(known)} outcomes are missing and set to the worst case",
     )
-    lowest = {"estimate": lower, "std_error": lower_error, "ci_low": lower - critical * lower_error}
-    highest = {"estimate": upper, "std_error": upper_error, "ci_high": upper + critical * upper_error}
-    return [replace(shared, term=f"{exposure}:lower", **lowest), replace(shared, term=f"{exposure}:upper", **highest)]
+    reach_low, reach_high = lower - critical * lower_error, upper + critical * upper_error
+    return [
+        replace(shared, term=f"{exposure}:lower", estimate=lower, std_error=lower_error, ci_low=reach_low),
+        replace(shared, term=f"{exposure}:upper", estimate=upper, std_error=upper_error, ci_high=reach_high),
+    ]
+
+
+def imbens_manski(width: float, error: float) -> float:
+    """Return how many standard errors beyond the bounds a 95% interval for the parameter between them reaches.
+
+    Parameters
+    ----------
+    width : upper less lower bound.
+    error : the larger standard error of the two.
+    """
+    if not error > 0:
+        return float(norm.ppf(0.975))
+    return float(brentq(lambda c: norm.cdf(c + width / error) - norm.cdf(-c) - 0.95, 0.5, 3))
 
 
 def _error(first: pd.Series, second: pd.Series) -> float:

@@ -43,8 +43,10 @@ class Description:
         if n == 0:
             self._add(term, estimand, n_obs=0, note="not estimable: no rows")
             return
+        value = float(is_so.mean())
         low, high = proportion_confint(int(is_so.sum()), n, method="wilson")
-        self._add(term, estimand, estimate=float(is_so.mean()), ci_low=low, ci_high=high, n_obs=n, vcov="Wilson")
+        low, high = min(low, value), max(high, value)  # of 0 in 921, rounding leaves a limit above 0
+        self._add(term, estimand, estimate=value, ci_low=low, ci_high=high, n_obs=n, vcov="Wilson")
 
     def difference(self, term: str, first: pd.Series, second: pd.Series, estimand: str) -> None:
         """Add the difference of two shares with Newcombe's hybrid score interval.

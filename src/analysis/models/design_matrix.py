@@ -89,7 +89,8 @@ def design_matrix(study: Study, model: Model, rows: pd.DataFrame) -> DesignMatri
     outcome = str(formula.lhs).strip()
     at_risk = rows[rows["excluded"] == ""]
     variables = sorted(formula.required_variables)
-    used = [*variables, *([model.weights] if model.weights and model.weights not in variables else [])]
+    instruments = model.instruments.excluded if model.instruments else []
+    used = list(dict.fromkeys([*variables, *instruments, *([model.weights] if model.weights else [])]))
     complete = at_risk.dropna(subset=used)
     losses = [f"{int(at_risk[c].isna().sum())} without {c}" for c in used if at_risk[c].isna().any()]
     note = f"{len(at_risk) - len(complete)} of {len(at_risk)} rows left out: {', '.join(losses)}" if losses else ""
@@ -97,13 +98,12 @@ def design_matrix(study: Study, model: Model, rows: pd.DataFrame) -> DesignMatri
         raise NotEstimableError(
             f"no complete rows among {len(at_risk)}" + (f" ({', '.join(losses)})" if losses else "")
         )
-    constant = [c for c in variables if complete[c].nunique() < 2]
+    constant = [c for c in [*variables, *instruments] if complete[c].nunique() < 2]
     if constant:
         told = ", ".join(f"{c} is {complete[c].iloc[0]} in all {len(complete)} rows" for c in constant)
         raise NotEstimableError(f"no variation: {told}")
-    levels = {
-        n: _categorical(complete[n], study.covariates[n]) for n in variables if _is_categorical(study, complete, n)
-    }
+    named = [*variables, *instruments]
+    levels = {n: _categorical(complete[n], study.covariates[n]) for n in named if _is_categorical(study, complete, n)}
     x = pd.DataFrame(model_matrix(formula.rhs, complete.assign(**levels), na_action="raise"))
     scaled = x / np.sqrt((x**2).sum()).replace(0.0, 1.0)
     if len(x) <= x.shape[1] or np.linalg.matrix_rank(scaled) < x.shape[1]:
@@ -117,13 +117,22 @@ def design_matrix(study: Study, model: Model, rows: pd.DataFrame) -> DesignMatri
         complete[model.cluster].astype("str") if model.cluster else None,
         complete["unit_id"].nunique(),
         note,
-        pd.DataFrame({e: _effect(complete, e) for e in model.absorb}) if model.absorb else None,
+        pd.DataFrame({e: effect_codes(complete, e) for e in model.absorb}) if model.absorb else None,
         complete[model.weights] if model.weights else None,
         pd.DataFrame(measured) if measured else None,
+        _instruments(complete.assign(**levels), instruments) if instruments else None,
+        model.instruments.endogenous if model.instruments else "",
+        complete["unit_id"],
     )
 
 
-def _effect(rows: pd.DataFrame, effect: str) -> pd.Series:
+def _instruments(rows: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    """Take instruments as they are, or one dummy for each level but the first, (n, m)."""
+    x = pd.DataFrame(model_matrix(" + ".join(names), rows, na_action="raise"))
+    return x.drop(columns=INTERCEPT)
+
+
+def effect_codes(rows: pd.DataFrame, effect: str) -> pd.Series:
     """Number the levels of a fixed effect, such as ``unit_id`` or ``region^period``, from 0 in their names' order."""
     return rows.groupby(effect.split("^"), sort=True, dropna=False).ngroup()
 

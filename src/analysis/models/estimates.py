@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 import pandas as pd
 import pandera.pandas as pa
@@ -43,6 +44,8 @@ ESTIMATES = pa.DataFrameSchema(
 COLUMNS = list(ESTIMATES.columns)
 
 NAN = float("nan")
+NO_ERROR: dict[str, Any] = dict.fromkeys(["std_error", "statistic", "p_value", "ci_low", "ci_high"], NAN)
+NO_NUMBERS: dict[str, Any] = {"estimate": NAN, **NO_ERROR}
 
 
 @dataclass(frozen=True)

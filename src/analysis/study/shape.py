@@ -20,6 +20,7 @@ _RULES = {
     "float_type": "must be a number",
     "finite_number": "must be a finite number",
     "bool_type": "must be true or false",
+    "date_type": "must be a date, as in 2014-05-17, without quotes",
     "list_type": "must be a list",
     "dict_type": "must be a block of keys (`key: value`)",
     "model_type": "must be a block of keys (`key: value`)",

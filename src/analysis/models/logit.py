@@ -1,10 +1,9 @@
-"""Linear probability, Firth logit and ordered logit models of one outcome."""
+"""Logit models: of a binary outcome, with Firth's penalty where it separates, and of an ordered one."""
 
 from __future__ import annotations
 
 import warnings
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,21 +12,18 @@ from firthmodels import FirthLogisticRegression, detect_separation
 from sklearn.exceptions import ConvergenceWarning
 from statsmodels.miscmodels.ordinal_model import OrderedModel
 
-from analysis.models.design_matrix import INTERCEPT, DesignMatrix
-from analysis.models.estimates import NAN, Estimate
+from analysis.models.design_matrix import INTERCEPT, DesignMatrix, NotEstimableError
+from analysis.models.estimates import NO_NUMBERS, Estimate
+from analysis.models.margins import average_marginal_effects
+from analysis.models.usable_rows import usable_rows
+from analysis.models.vcov import FEWEST_CLUSTERS, Fit, Variance, inverse, likelihood
 
-FEWEST_CLUSTERS = 30
-"""Below this number of clusters the cluster-robust variance is too small; see Cameron and Miller (2015), sec. VI."""
-
-NO_ERROR: dict[str, Any] = dict.fromkeys(["std_error", "statistic", "p_value", "ci_low", "ci_high"], NAN)
-NO_NUMBERS: dict[str, Any] = {"estimate": NAN, **NO_ERROR}
+LOG_ODDS = "log_odds"
+"""Ends the term of a logit's coefficient; the term itself is the average marginal effect."""
 
 
-def lpm(data: DesignMatrix, model: str, outcome: str) -> list[Estimate]:
-    """Fit a linear probability model by ordinary least squares.
-
-    The estimand of each coefficient is a difference in the probability of the outcome between units that differ by one
-    in the regressor and are alike in the others; it is causal only if nothing else differs.
+def logit(data: DesignMatrix, model: str, outcome: str) -> list[Estimate]:
+    """Fit a logit by maximum likelihood.
 
     Parameters
     ----------
@@ -35,56 +31,58 @@ def lpm(data: DesignMatrix, model: str, outcome: str) -> list[Estimate]:
 
     Returns
     -------
-    One estimate per regressor, in probability. Errors are clustered (CRV1, t with clusters − 1 degrees of freedom)
-    where there are `FEWEST_CLUSTERS` or more, otherwise robust to heteroskedasticity (HC3). A coefficient that rests
-    on one row alone, such as that of a level which occurs once, has no error; where there is one, HC3 is not defined
-    and the others have HC1.
+    For every regressor that is not an interaction its average marginal effect: the mean, over rows, of the difference
+    in probability that a difference of one makes, from 0 to 1 (or from the reference level) for a dummy, at the slope
+    for other numbers; interactions move along. Errors by the delta method. And for every regressor, as
+    ``<term>:log_odds``, its coefficient. Errors are from the information matrix; CRV1 with clusters, HC1 with weights.
+
+    Raises
+    ------
+    NotEstimableError : the likelihood separates, so that a coefficient is infinite, or does not converge.
 
     References
     ----------
-    Cameron and Miller (2015), A practitioner's guide to cluster-robust inference, sec. II and VI.
-    MacKinnon and White (1985), for HC3.
+    Hosmer, Lemeshow and Sturdivant (2013), Applied logistic regression, ch. 1 and 4. Bartus (2005), Estimation of
+    marginal effects using margeff, for the dummies of one factor.
     """
-    ols = sm.OLS(data.y, data.x)
-    unreplicated = _resting_on_one_row(data.x)
-    clusters, notes = _clusters(data)
-    if clusters is not None:
-        vcov = f"CRV1({clusters.name})"
-        groups = pd.factorize(clusters, sort=True)[0]
-        fit = ols.fit(method="qr", cov_type="cluster", cov_kwds={"groups": groups}, use_t=True)
+    rows = usable_rows(data)
+    x = pd.DataFrame(rows.regressors(), columns=rows.names)
+    if rows.y.min() == rows.y.max():
+        raise NotEstimableError(f"no variation: {outcome} is {rows.y[0]} in all {len(x)} rows that are left")
+    terms = [name for name in rows.names if name != INTERCEPT]
+    scaled = x[terms] / x[terms].std().replace(0.0, 1.0)
+    separation = detect_separation(scaled, rows.y.astype("int64"), fit_intercept=INTERCEPT in x)
+    if separation.separation:
+        infinite = [t for t, finite in zip(terms, separation.is_finite, strict=False) if not finite] or terms
+        raise NotEstimableError(f"{', '.join(infinite)} separates {outcome}: infinite; use the design firth")
+    fit = sm.GLM(rows.y, x, family=sm.families.Binomial(), var_weights=rows.weights).fit(maxiter=100, tol=1e-12)
+    if not fit.converged:
+        raise NotEstimableError(f"did not converge in {len(x)} rows; use the design firth or fewer regressors")
+    beta = fit.params.to_numpy()
+    chance = np.asarray(fit.fittedvalues)
+    spread = np.sqrt(chance * (1 - chance))
+    step_x = rows.weighted(x.to_numpy() * spread[:, None])
+    bread = inverse(step_x.T @ step_x)
+    if data.clusters is None and rows.weights is None:
+        variance = Variance(bread, np.full(len(beta), np.inf), "information matrix")
     else:
-        vcov = "HC1" if unreplicated else "HC3"
-        fit = ols.fit(method="qr", cov_type=vcov, use_t=True)
-    if unreplicated:
-        notes.append(f"no error for {', '.join(unreplicated)}: the coefficient rests on one row alone")
-    interval = fit.conf_int()
-    rows = [
-        Estimate(
-            model, "lpm", outcome, str(term), "difference in probability",
-            estimate=fit.params[term], std_error=fit.bse[term], statistic=fit.tvalues[term], p_value=fit.pvalues[term],
-            ci_low=interval.loc[term, 0], ci_high=interval.loc[term, 1],
-            n_obs=len(data.y), n_units=data.n_units, n_clusters=None if clusters is None else clusters.nunique(),
-            vcov=vcov, note="; ".join(notes),
-        )
-        for term in data.x.columns
-    ]  # fmt: skip
-    return [replace(row, **NO_ERROR) if row.term in unreplicated else row for row in rows]
-
-
-def _clusters(data: DesignMatrix) -> tuple[pd.Series | None, list[str]]:
-    """Return the clusters where they are many enough to cluster errors by, and the notes so far."""
-    notes = [data.note] if data.note else []
-    if data.clusters is None or data.clusters.nunique() >= FEWEST_CLUSTERS:
-        return data.clusters, notes
-    found = f"{data.clusters.nunique()} of {data.clusters.name}, fewer than {FEWEST_CLUSTERS}"
-    return None, [*notes, f"errors are not clustered: clusters are too few ({found})"]
-
-
-def _resting_on_one_row(x: pd.DataFrame) -> list[str]:
-    q, r = np.linalg.qr(x.to_numpy(dtype="float64"))
-    exactly_fitted = (q**2).sum(axis=1) > 1 - 1e-9
-    influence = np.abs(np.linalg.solve(r, q[exactly_fitted].T)) * np.sqrt((x**2).sum()).to_numpy()[:, None]
-    return [str(term) for term, rests in zip(x.columns, (influence > 1e-9).any(axis=1), strict=True) if rests]
+        step = Fit(step_x, rows.weighted((rows.y - chance) / spread), bread, weights=rows.weights)
+        variance = likelihood(step, rows.data.clusters)
+    shared = Estimate(
+        model, "logit", outcome, "", "", n_obs=len(x), n_units=rows.data.n_units, n_clusters=variance.n_clusters,
+        vcov=variance.name, note="; ".join([*rows.notes, *variance.notes]),
+    )  # fmt: skip
+    found = []
+    for effect in average_marginal_effects(x, beta, rows.weights):
+        along = effect.gradient @ variance.matrix @ effect.gradient
+        one = Variance(np.array([[along]]), variance.df[:1], variance.name)
+        numbers = one.inference(np.array([effect.estimate]))[0]
+        row = replace(shared, term=effect.term, estimate=effect.estimate, **numbers)
+        found.append(replace(row, estimand="difference in probability, averaged over rows (delta method)"))
+    for term, value, numbers in zip(rows.names, beta, variance.inference(beta), strict=True):
+        row = replace(shared, term=f"{term}:{LOG_ODDS}", estimate=float(value), **numbers)
+        found.append(replace(row, estimand="log odds ratio"))
+    return found
 
 
 def firth(data: DesignMatrix, model: str, outcome: str) -> list[Estimate]:
@@ -192,3 +190,12 @@ def _separating(x: pd.DataFrame, y: pd.Series) -> list[str]:
     above = np.concatenate([y > cut for cut in cuts]).astype("int64")
     finite = detect_separation(stacked, above).is_finite[: x.shape[1]]
     return [str(term) for term, is_finite in zip(x.columns, finite, strict=True) if not is_finite]
+
+
+def _clusters(data: DesignMatrix) -> tuple[pd.Series | None, list[str]]:
+    """Return the clusters where they are many enough to cluster errors by, and the notes so far."""
+    notes = [data.note] if data.note else []
+    if data.cluster is None or data.cluster.nunique() >= FEWEST_CLUSTERS:
+        return data.cluster, notes
+    found = f"{data.cluster.nunique()} of {data.cluster.name}, fewer than {FEWEST_CLUSTERS}"
+    return None, [*notes, f"errors are not clustered: clusters are too few ({found})"]
