@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
-from statsmodels.stats.multitest import multipletests
 
 from analysis.errors import InputError, Problem
 from analysis.models.estimates import COLUMNS
+from analysis.multiplicity import adjusted
 from analysis.study.spec import Hypothesis, Study
 
 LEVEL = 0.05
@@ -17,15 +17,16 @@ LEVEL = 0.05
 def verdicts(study: Study, estimates: pd.DataFrame) -> pd.DataFrame:
     """Judge every hypothesis by its registered estimate alone.
 
-    The p-value is adjusted by Holm's method within the hypothesis's family. An estimate is *equivalent to zero* where
-    its 90% interval lies within the smallest effect of interest on both sides (two one-sided tests at 5%).
-    An estimate that differs from zero decides nothing where it fails a check of its own design (`failed_checks`).
+    The p-value is adjusted within the hypothesis's family by the family's method (`analysis.multiplicity`). An estimate
+    is *equivalent to zero* where its 90% interval lies within the smallest effect of interest on both sides (two
+    one-sided tests at 5%). An estimate that differs from zero decides nothing where it fails a check of its own design
+    (`failed_checks`).
 
     Returns
     -------
     One row per hypothesis in the study's order: hypothesis, statement, origin, expects, family, model, term, the
-    estimate with interval and n, p_adjusted, smallest_effect, verdict (`supported`, `contradicted`, `equivalent to
-    zero` or `too imprecise to say`) and reason.
+    estimate with interval and n, smallest_effect, p_adjusted and how (`adjustment`), status (`as registered`, `logged`
+    or `exploratory`), verdict (`supported`, `contradicted`, `equivalent to zero` or `too imprecise to say`) and reason.
 
     Raises
     ------
@@ -33,7 +34,7 @@ def verdicts(study: Study, estimates: pd.DataFrame) -> pd.DataFrame:
 
     References
     ----------
-    Holm (1979), A simple sequentially rejective multiple test procedure. Lakens (2017), Equivalence tests.
+    Lakens (2017), Equivalence tests.
     """
     table = estimates.set_index(["model", "term"])
     rows = []
@@ -63,7 +64,8 @@ def verdicts(study: Study, estimates: pd.DataFrame) -> pd.DataFrame:
     if missing:
         raise InputError(missing)
     judged = pd.DataFrame(rows)
-    judged["p_adjusted"] = judged.groupby("family")["p_value"].transform(_holm)
+    judged["p_adjusted"], judged["adjustment"] = adjusted(judged, study.families, estimates)
+    judged["status"] = [status(study, str(name)) for name in judged["hypothesis"]]
     said = [
         _judge(study.hypotheses[str(row["hypothesis"])], row, failed_checks(estimates, row["model"], row["term"]))
         for _, row in judged.iterrows()
@@ -79,12 +81,12 @@ def _deciding_row(table: pd.DataFrame, key: tuple[str, str]) -> pd.Series | None
     return None
 
 
-def _holm(p_values: pd.Series) -> pd.Series:
-    adjusted = p_values.copy()
-    known = p_values.notna()
-    if known.any():
-        adjusted[known] = multipletests(p_values[known], method="holm")[1]
-    return adjusted
+def status(study: Study, hypothesis: str) -> str:
+    """Say whether a hypothesis is as it was registered, has a logged deviation, or one made after results were seen."""
+    logged = [deviation for deviation in study.deviations if deviation.hypothesis == hypothesis]
+    if not logged:
+        return "as registered"
+    return "exploratory" if any(deviation.after_results for deviation in logged) else "logged"
 
 
 def failed_checks(estimates: pd.DataFrame, model: str, term: str) -> list[str]:
@@ -107,6 +109,9 @@ def failed_checks(estimates: pd.DataFrame, model: str, term: str) -> list[str]:
         "permuted exposures do as well": (of_model == ":randomisation") & same_term & ~low,
         "so it does where it cannot": (of_model == ":negative_control") & same_term & low,
         "a placebo in its place does too": (of_model == ":placebo_exposure") & low,
+        "it is there before the exposure is": (of_model == ":placebo_shift")
+        & known["term"].str.startswith(f"{term}:")
+        & low,
         "units may sort across the cut-off": (of_model == "") & known["term"].isin(["density", "balance"]) & low,
     }
     return [clause for clause, failed in checks.items() if failed.any()]

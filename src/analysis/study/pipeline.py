@@ -19,6 +19,7 @@ ALWAYS = (
 )
 
 FITTED_IN = {
+    "event_study": "06_event_study",
     "threshold": "07_threshold",
     **dict.fromkeys(["kaplan_meier", "cumulative_incidence", "cox", "hazard", "fine_gray"], "08_duration"),
 }

@@ -8,8 +8,10 @@ from pydantic import ValidationError
 
 from analysis.errors import InputError, Problem, nearest
 from analysis.project import Project
+from analysis.study.departures import registration_problems
 from analysis.study.document import Document
 from analysis.study.references import reference_problems
+from analysis.study.registration import read_registration, registration_file
 from analysis.study.shape import shape_problems
 from analysis.study.spec import Study
 
@@ -29,7 +31,7 @@ def read_study(path: Path, *, root: Path | None = None) -> Study:
     Raises
     ------
     InputError : with every mistake in the file. Mistakes of syntax hide those of shape (keys and types), and these hide
-        those of reference (undeclared names).
+        those of reference (undeclared names), which hide departures from the study's registration.
     """
     file = _shown(path, root or Project.here().root)
     if not path.is_file():
@@ -47,6 +49,12 @@ def read_study(path: Path, *, root: Path | None = None) -> Study:
     problems += reference_problems(study, document)
     if problems:
         raise InputError(problems)
+    registered = registration_file(path)
+    departures = registration_problems(
+        study, document, read_registration(registered, _shown(registered, root or Project.here().root))
+    )
+    if departures:
+        raise InputError(departures)
     return study
 
 

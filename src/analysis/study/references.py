@@ -13,19 +13,27 @@ from pydantic import ValidationError
 
 from analysis.errors import Problem, nearest
 from analysis.study.document import Document, KeyPath
-from analysis.study.grammar import INTERCEPT, Factor, Formula, ModelId, parse_term, split_estimate
 from analysis.study.event_study_rules import event_study_rules, event_study_terms
+from analysis.study.grammar import INTERCEPT, Factor, Formula, ModelId, parse_term, split_estimate
 from analysis.study.lead_lag_rules import lead_lag_rules, lead_lag_terms
 from analysis.study.pipeline import FITTED_IN
+from analysis.study.regression_rules import BESIDE, regression_rules
 from analysis.study.shape import shape_problems
 from analysis.study.spec import Covariate, Model, RawFile, Robustness, Strict, Study
+from analysis.study.stacked_rules import stacked_rules, stacked_terms
 
 BIBLIOGRAPHY = Path(__file__).parents[1] / "report" / "references.json"
 OUTCOME_TYPES: dict[str, tuple[str, ...]] = {
     "lpm": ("binary",),
     "ols": ("continuous", "count"),
+    "logit": ("binary",),
     "firth": ("binary",),
+    "poisson": ("count",),
+    "negative_binomial": ("count",),
+    "iv": ("continuous", "count", "binary"),
+    "errors_in_variables": ("continuous", "count", "binary"),
     "manski_bounds": ("binary",),
+    "lee_bounds": ("binary", "continuous"),
     "ordered_logit": ("ordinal",),
     "kaplan_meier": ("binary",),
     "cumulative_incidence": ("binary",),
@@ -35,14 +43,15 @@ OUTCOME_TYPES: dict[str, tuple[str, ...]] = {
     "threshold": ("binary",),
     "lead_lag": ("continuous",),
     "event_study": ("continuous", "count", "binary"),
+    "stacked": ("continuous", "count", "binary"),
 }
 """The types of outcome that each design explains."""
-PROBED = ("lpm", "firth")
+PROBED = ("lpm", "ols", "logit", "firth")
 """Designs that have a linear form for the checks of `robustness`."""
 IMPLIED = ("unit_id", "period")
 """Columns of every analysis table that models may cluster by and absorb."""
-ABSORBING = ("lpm", "ols", "lead_lag")
-"""Designs that may have fixed effects."""
+BOUNDS = ("manski_bounds", "lee_bounds")
+"""Designs that estimate an interval: their terms are ``<exposure>:lower`` and ``<exposure>:upper``."""
 CURVES = ("kaplan_meier", "cumulative_incidence")
 COMPETING = ("cumulative_incidence", "fine_gray")
 JUMPS = ("jump", "jump:conventional", "jump:adjusted", "density")
@@ -61,7 +70,19 @@ def reference_problems(study: Study, document: Document) -> list[Problem]:
     -------
     All that is wrong, empty where nothing is.
     """
-    checks = (_source, _unit, _columns, _exposures, _outcomes, _covariates, _models, _hypotheses, _robustness, _truth)
+    checks = (
+        _source,
+        _unit,
+        _columns,
+        _exposures,
+        _outcomes,
+        _covariates,
+        _models,
+        _hypotheses,
+        _families,
+        _robustness,
+        _truth,
+    )
     return [problem for check in checks for problem in check(study, document)]
 
 
@@ -210,8 +231,10 @@ def _models(study: Study, document: Document) -> Iterator[Problem]:
         place: KeyPath = ("models", name)
         yield from (document.problem((*place, "formula"), rule) for rule in _formula_rules(study, model))
         yield from (document.problem((*place, key), rule) for key, rule in _duration_rules(study, model))
+        yield from (document.problem((*place, *keys), rule) for keys, rule in regression_rules(study, model))
         yield from (document.problem((*place, *keys), rule) for keys, rule in _threshold_rules(study, model))
         yield from (document.problem((*place, *keys), rule) for keys, rule in event_study_rules(study, model))
+        yield from (document.problem((*place, *keys), rule) for keys, rule in stacked_rules(study, model))
         yield from (document.problem((*place, *keys), rule) for keys, rule in lead_lag_rules(study, model))
         notebook = FITTED_IN.get(model.design)
         if notebook is not None and notebook not in study.optional_notebooks:
@@ -224,8 +247,6 @@ def _models(study: Study, document: Document) -> Iterator[Problem]:
             if grouping not in valid:
                 rule = f"{grouping!r} is neither a unit attribute nor a covariate; {nearest(grouping, valid)}"
                 yield document.problem((*place, key), rule)
-        if model.absorb and model.design not in ABSORBING:
-            yield document.problem((*place, "absorb"), f"the design {model.design} has no fixed effects; remove it")
         if model.weights is not None and model.weights not in study.covariates:
             rule = f"is not a declared covariate; {nearest(model.weights, study.covariates)}"
             yield document.problem((*place, "weights"), rule)
@@ -257,8 +278,8 @@ def _formula_rules(study: Study, model: Model) -> Iterator[str]:
     for variable in sorted(formula.variables.difference(declared)):
         yield f"{variable!r} is neither a declared exposure nor a covariate; {nearest(variable, declared)}"
     terms = [term for term in formula.terms if term != INTERCEPT]
-    if model.design == "manski_bounds" and not (len(terms) == 1 and terms[0] in study.exposures):
-        yield "manski_bounds compares exposed with unexposed units; write one exposure alone on the right side"
+    if model.design in BOUNDS and not (len(terms) == 1 and terms[0] in study.exposures):
+        yield f"{model.design} compares exposed with unexposed units; write one exposure alone on the right side"
 
 
 def _duration_rules(study: Study, model: Model) -> Iterator[tuple[str, str]]:
@@ -354,6 +375,14 @@ def _hypotheses(study: Study, document: Document) -> Iterator[Problem]:
             yield document.problem((*place, "decided_by", "term"), rule)
 
 
+def _families(study: Study, document: Document) -> Iterator[Problem]:
+    used = dict.fromkeys(hypothesis.family for hypothesis in study.hypotheses.values())
+    for name in study.families:
+        if name not in used:
+            rule = f"is the family of no hypothesis; {nearest(name, used)}"
+            yield document.problem(("families", name), rule, at_key=True)
+
+
 def _near_key(origin: str, known: set[str]) -> str:
     hint = nearest(origin, sorted(known))
     return hint if hint.startswith("did you mean") else f"add it to {'/'.join(BIBLIOGRAPHY.parts[-4:])}"
@@ -366,7 +395,7 @@ def _robustness(study: Study, document: Document) -> Iterator[Problem]:
         if model is None:
             yield document.problem(place, f"is not a declared model; {nearest(name, study.models)}", at_key=True)
         elif model.design not in PROBED:
-            rule = f"has the design {model.design}; only {' and '.join(PROBED)} have a linear form to probe"
+            rule = f"has the design {model.design}; only {', '.join(PROBED)} have a linear form to probe"
             yield document.problem(place, rule, at_key=True)
         else:
             yield from _choices(study, model, choices, document, place)
@@ -380,13 +409,14 @@ def _choices(study: Study, model: Model, choices: Robustness, document: Document
     groupings = list(dict.fromkeys([*study.unit.attributes, *study.covariates]))
     outcomes = [n for n, o in study.outcomes.items() if o.type in OUTCOME_TYPES[model.design] and n != formula.outcome]
     exposures = [n for n in study.exposures if n not in formula.variables]
+    by_period = IMPLIED if study.unit.grain is not None else ()
     adjustable = [*study.covariates, *(n for n in study.exposures if n in formula.variables)]
     benchmarks = sorted(formula.variables)
     lists: dict[str, tuple[list[str], list[str], str]] = {
         "adjust": (choices.adjust or [], adjustable, "is neither a covariate nor an exposure of the formula"),
         "exposures": (choices.exposures, exposures, "is not an exposure that the formula is without"),
-        "clusters": (choices.clusters, [*groupings, "none"], "is neither a unit attribute nor a covariate"),
-        "strata": (choices.strata, groupings, "is neither a unit attribute nor a covariate"),
+        "clusters": (choices.clusters, [*groupings, *by_period, "none"], "is neither a unit attribute nor a covariate"),
+        "strata": (choices.strata, [*groupings, *by_period], "is neither a unit attribute nor a covariate"),
         "benchmarks": (choices.benchmarks, benchmarks, "is not a variable of the formula"),
         "placebo_exposures": (choices.placebo_exposures, exposures, "is not an exposure that the formula is without"),
         "negative_control_outcomes": (choices.negative_control_outcomes, outcomes, "is not another such outcome"),
@@ -406,8 +436,14 @@ def _choices(study: Study, model: Model, choices: Robustness, document: Document
                 if grouping not in groupings:
                     rule = f"is neither a unit attribute nor a covariate; {nearest(grouping, groupings)}"
                     yield document.problem((*place, "samples", sample, key, grouping), rule, at_key=True)
+    staying = [n for n, e in study.exposures.items() if e.transform == "present" and e.window == "all"]
+    if choices.placebo_shift and (study.unit.grain is None or not formula.variables & set(staying)):
+        rule = "needs an exposure that arrives and stays (`transform: present, window: all`), observed over time"
+        yield document.problem((*place, "placebo_shift"), rule)
     if choices.permute == "clusters" and not model.cluster:
         yield document.problem((*place, "permute"), "needs a model with `cluster`")
+    if choices.permute == "cells" and study.unit.grain is None:
+        yield document.problem((*place, "permute"), "is for units that are observed over time (`unit.grain`)")
 
 
 def _probed_term_rule(study: Study, model: Model, term: str) -> str:
@@ -458,20 +494,27 @@ def _term_rule(study: Study, model: Model, term: str) -> str:
         formula = Formula.parse(model.formula)
     except ValueError:
         return ""
-    if model.design == "manski_bounds":
+    if model.design in BOUNDS:
         bounds = [f"{variable}:{side}" for variable in sorted(formula.variables) for side in ("lower", "upper")]
         return "" if term in bounds else f"is not a bound of the formula {model.formula!r}; {nearest(term, bounds)}"
     if model.design == "threshold":
         moderator = model.threshold.moderator if model.threshold else None
         jumps = [*JUMPS, f"difference:{moderator}"] if moderator else [*JUMPS]
         return "" if term in jumps else f"is not a term of the design threshold; {nearest(term, jumps)}"
+    if model.design == "stacked":
+        effects = stacked_terms(study, model)
+        return "" if term in effects else f"is not a term of the design stacked; {nearest(term, effects)}"
     if model.design == "event_study":
         effects = event_study_terms(model)
         return "" if term in effects else f"is not a term of the design event_study; {nearest(term, effects)}"
     if model.design == "lead_lag":
         responses = lead_lag_terms(model)
         return "" if term in responses else f"is not a term of the design lead_lag; {nearest(term, responses)}"
+    for beside in BESIDE.get(model.design, ()):
+        term = term.removesuffix(f":{beside}")
     if term == INTERCEPT and INTERCEPT in formula.terms:
+        return ""
+    if term == "alpha" and model.design == "negative_binomial":
         return ""
     try:
         factors = parse_term(term)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
@@ -191,7 +192,13 @@ class EventStudy(Strict):
     )
 
 
-Pair = Annotated[str, StringConstraints(pattern=rf"^{_EFFECT}>{_EFFECT}$")]
+def _pair(value: object) -> object:
+    if not isinstance(value, str) or not re.fullmatch(rf"{_EFFECT}>{_EFFECT}", value):
+        raise ValueError("must be a leader and a follower, as in `public>legislators`")
+    return value
+
+
+Pair = Annotated[str, BeforeValidator(_pair)]
 
 
 class LeadLag(Strict):
@@ -207,8 +214,8 @@ class LeadLag(Strict):
         default=0.0, description="added to every share before its log odds are taken, as those of 0 are not defined"
     )
     standardise: bool = Field(
-        default=False, description="measure every series in standard deviations within units, so that no unit of scale "
-        "makes one lead"
+        default=False,
+        description="measure every series in standard deviations within units, so that no unit of scale makes one lead",
     )
     impulse: Literal["alone", "orthogonal"] = Field(
         default="alone",
@@ -231,7 +238,7 @@ class LeadLag(Strict):
 
 
 class Stacked(Strict):
-    """What a stack of cohorts needs beyond its formula, which names an outcome and one exposure that stays once it came."""
+    """What a stack of cohorts needs beyond its formula, which names an outcome and one exposure that stays."""
 
     before: Annotated[int, Field(gt=0)] = Field(default=20, description="periods before first exposure, in the window")
     after: Annotated[int, Field(gt=0)] | None = Field(
@@ -243,12 +250,21 @@ class Stacked(Strict):
     published: dict[Name, float] = Field(default={}, description="published values, to be set beside the estimates")
 
 
+class Instruments(Strict):
+    """What moves one regressor, and the outcome only through it."""
+
+    endogenous: Name = Field(description="the regressor of the formula that is not as good as random")
+    excluded: list[Name] = Field(min_length=1, description="exposures or covariates that the formula is without")
+
+
 class Model(Strict):
     """One pre-specified outcome model."""
 
     label: Text
     design: Literal[
-        "lpm", "ols", "firth", "ordered_logit", "manski_bounds",
+        "lpm", "ols", "logit", "firth", "ordered_logit", "poisson", "negative_binomial", "iv", "errors_in_variables",
+        "manski_bounds",
+        "lee_bounds",
         "kaplan_meier", "cumulative_incidence", "cox", "hazard", "fine_gray", "threshold", "lead_lag",
         "event_study", "stacked",
     ]  # fmt: skip
@@ -275,6 +291,7 @@ class Model(Strict):
     exposed_from: Literal["as_of", "launch"] = Field(
         default="as_of", description="when a value starts to count in cox and hazard; `launch` is immortal time"
     )
+    instruments: Instruments | None = Field(default=None, description="only and always with the design iv")
     threshold: Threshold | None = Field(default=None, description="only and always with the design threshold")
     event_study: EventStudy | None = Field(default=None, description="only and always with the design event_study")
     stacked: Stacked | None = Field(default=None, description="only and always with the design stacked")
@@ -307,8 +324,10 @@ class Robustness(Strict):
     clusters: list[Name] = Field(
         default=[], description="other attributes to cluster errors by, each in turn; `none` for independent errors"
     )
-    permute: Literal["units", "clusters"] = Field(
-        default="units", description="what exchanges exposures under the null; clusters where they vary only between"
+    permute: Literal["units", "clusters", "cells"] = Field(
+        default="units",
+        description="what exchanges exposures under the null; clusters where they vary only between; over time units "
+        "exchange all that they were exposed to, and `cells` single periods' exposures within each period",
     )
     strata: list[Name] = Field(default=[], description="attributes or covariates within which exposures are permuted")
     benchmarks: list[Name] = Field(
@@ -320,6 +339,15 @@ class Robustness(Strict):
     negative_control_outcomes: list[Name] = Field(
         default=[], description="outcomes that the exposure cannot cause, each in turn in the outcome's place"
     )
+    placebo_shift: list[Annotated[int, Field(gt=0)]] = Field(
+        default=[],
+        description="periods by which an exposure that arrives and stays is dated too early, in the periods before it "
+        "truly arrives, where it cannot act yet",
+    )
+
+
+Way = Literal["epistemic_community", "advocacy_network", "social_media"]
+"""How a norm travels to a target: by experts and international bodies, by organisations, or by the many online."""
 
 
 class Decision(Strict):
@@ -338,6 +366,21 @@ class Hypothesis(Strict):
     decided_by: Decision
     smallest_effect: Annotated[float, Field(gt=0)] = Field(description="of interest, in the estimate's unit")
     family: Name = "main"
+    way: Way | None = Field(default=None, description="by which the norm travels, of a claim on what engagement brings")
+    rung: Annotated[int, Field(ge=1, le=5)] | None = Field(
+        default=None, description="of the outcome ladder; `way` and `rung` place a claim beside those of other studies"
+    )
+
+
+class Deviation(Strict):
+    """A departure of a hypothesis from what was registered, or what was known of its result when it was written."""
+
+    hypothesis: Name = Field(description="changed, added or dropped")
+    date: date
+    what: Text
+    why: Text
+    after_results: bool = Field(description="whether results that bear on it had been seen; it is exploratory then")
+    dropped: bool = Field(default=False, description="the hypothesis is no longer in the study file")
 
 
 class Study(Strict):
@@ -357,7 +400,13 @@ class Study(Strict):
     covariates: dict[Name, Covariate] = {}
     models: dict[Name, Model] = Field(min_length=1)
     hypotheses: dict[Name, Hypothesis] = Field(min_length=1)
+    families: dict[Name, Literal["holm", "bh", "romano_wolf"]] = Field(
+        default={},
+        description="how the p-values of a family of hypotheses are adjusted: holm where it is not named here, bh for "
+        "the false discovery rate, romano_wolf for joint resampling, which knows how its members depend on each other",
+    )
+    deviations: list[Deviation] = Field(default=[], description="log of departures from the registered hypotheses")
     robustness: dict[Name, Robustness] = Field(default={}, description="model: what its estimate must survive")
-    optional_notebooks: list[Literal["06_event_study", "07_threshold", "08_duration"]] = []
+    optional_notebooks: list[Literal["06_event_study", "07_threshold", "08_duration", "10_worlds"]] = []
     limitations: list[Text] = []
     truth: dict[Text, float] = Field(default={}, description="`model:term` to its planted value, in a simulated study")
