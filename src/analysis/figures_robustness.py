@@ -25,6 +25,8 @@ def specification_figure(curves: Mapping[str, pd.DataFrame], estimates: pd.DataF
     curves : specification curves by ``model:term``, as in `Checks`.
     estimates : rows of the estimates table that hold their joint tests.
     """
+    if not curves:
+        return _nothing_probed("by other specifications")
     name = max(curves, key=lambda key: (len(curves[key]), np.ptp(curves[key]["estimate"].dropna())))
     model, term = name.split(":", 1)
     curve = curves[name].dropna(subset=["estimate"]).sort_values("estimate", kind="stable", ignore_index=True)
@@ -46,6 +48,18 @@ def specification_figure(curves: Mapping[str, pd.DataFrame], estimates: pd.DataF
         f"Below, a mark for each choice that a specification makes. n = {_range(curve['n_obs'])}."
     )
     return tell(figure, finding, alt)
+
+
+def _nothing_probed(how: str) -> Figure:
+    """Say that there is nothing to draw, where every deciding model is of a design that the checks do not probe."""
+    figure, axes = canvas(1, 1, 1.2)
+    axes[0, 0].set_axis_off()
+    axes[0, 0].text(0, 0.5, "See the reasons among the estimates.", va="center", color=INK)
+    return tell(
+        figure,
+        f"No estimate of this study is fitted again {how}",
+        "An empty figure: the designs of this study have checks of their own.",
+    )
 
 
 def _draw_curve(axis: Axes, curve: pd.DataFrame, term: str) -> None:
@@ -109,6 +123,8 @@ def stability_figure(curves: Mapping[str, pd.DataFrame], left_out: Mapping[str, 
     curves, left_out : by ``model:term``, as in `Checks`.
     """
     names = [name for name in curves if curves[name]["estimate"].notna().any()]
+    if not names:
+        return _nothing_probed("without one unit or cluster")
     figure, axes = canvas(1, 1, 0.75 * len(names) + 1.7)
     axis = axes[0, 0]
     axis.axvline(0, color=INK, lw=0.8)
@@ -128,7 +144,7 @@ def stability_figure(curves: Mapping[str, pd.DataFrame], left_out: Mapping[str, 
         )  # fmt: skip
     labels = [f"{name.replace(':', chr(10), 1)}  (n = {int(curves[name]['n_obs'].iloc[0]):,})" for name in names]
     axis.set_yticks(range(len(names)), labels, fontsize=8)
-    axis.set(ylim=(len(names) - 0.5, -0.7), xlabel="difference in probability")
+    axis.set(ylim=(len(names) - 0.5, -0.7), xlabel="estimate, in its own unit")
     axis.tick_params(axis="y", length=0)
     keys = [
         mpl.lines.Line2D([], [], color=colour, lw=width) for colour, width in ((GREY, 1.2), (ORANGE, 3.5), (BLUE, 3.5))

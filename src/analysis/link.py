@@ -40,12 +40,17 @@ def time_ordered(process: pd.DataFrame, outcomes: pd.DataFrame) -> pd.DataFrame:
     ----------
     Hernán and Robins (2020), Causal Inference: What If, ch. 3 and 22 (time zero).
     """
+    return process[process["start"].notna() & _comes_first(process, outcomes)]
+
+
+def _comes_first(values: pd.DataFrame, outcomes: pd.DataFrame) -> pd.Series:
+    """Say of each dated value, (n,), whether it ends before its unit's event, or while the unit is observed."""
     limits = outcomes.set_index("unit_id")
-    event = process["unit_id"].map(limits["event"]).eq(True)
-    before_event = process["end"] < process["unit_id"].map(limits["event_start"])
-    observed_end = process["unit_id"].map(limits["observed_end"])
-    while_observed = (process["end"] <= observed_end) | observed_end.isna()
-    return process[process["start"].notna() & np.where(event, before_event, while_observed)]
+    event = values["unit_id"].map(limits["event"]).eq(True)
+    before_event = values["end"] < values["unit_id"].map(limits["event_start"])
+    observed_end = values["unit_id"].map(limits["observed_end"])
+    while_observed = (values["end"] <= observed_end) | observed_end.isna()
+    return before_event.where(event, while_observed)
 
 
 def link(
@@ -108,6 +113,8 @@ def _link_by_period(
     grain: Grain,
 ) -> pd.DataFrame:
     ids = pd.Index(sorted(units["unit_id"]))
+    calendars = {outcome: _calendar(of_outcome) for outcome, of_outcome in changed.groupby("outcome")}
+    whole = _calendar(changed)
     rows = []
     for name, spec in exposures.items():
         if order == "strict" and spec.time_order == "naive":
@@ -115,16 +122,15 @@ def _link_by_period(
         _refuse_sum(reported[reported["indicator"].isin(spec.indicators)], spec, name)
         lag = 0 if order == "naive" and spec.time_order == "strict" else spec.lag
         scale = _within_sd(reported, ids, name, spec, grain) if spec.scale == "within_sd" else 1.0
-        for outcome, of_outcome in changed.groupby("outcome"):
-            found = exposure_by_period(reported, ids, _calendar(of_outcome), spec, lag, grain)
-            start, _ = period_bounds(found["number"], grain)
-            _, as_of = period_bounds(found.pop("as_of"), grain)
-            found.insert(0, "outcome", outcome)
-            found.insert(1, "exposure", name)
-            found.insert(3, "period", period_names(found.pop("number"), grain))
-            found["value"] = transformed(found["value"], spec.transform) / scale
-            found["std_error"] /= scale
-            rows.append(found.assign(exposure_as_of=as_of, outcome_date=start).dropna(subset="value"))
+        found = exposure_by_period(reported, ids, whole, spec, lag, grain)
+        start, _ = period_bounds(found["number"], grain)
+        _, as_of = period_bounds(found.pop("as_of"), grain)
+        found = found.assign(
+            exposure=name, period=period_names(found["number"], grain), exposure_as_of=as_of, outcome_date=start,
+            value=transformed(found["value"], spec.transform) / scale, std_error=found["std_error"] / scale,
+        ).dropna(subset="value")  # fmt: skip
+        for outcome, calendar in calendars.items():
+            rows.append(found[found["number"].between(calendar[0], calendar[-1])].assign(outcome=outcome))
     columns = ["outcome", "exposure", "unit_id", "period", "value", "std_error", "exposure_as_of", "n_values"]
     empty = pd.DataFrame(columns=[*columns, "outcome_date"])
     return pd.concat(rows, ignore_index=True)[[*columns, "outcome_date"]] if rows else empty
@@ -248,10 +254,12 @@ def analysis_table(
         table[name + NAIVE] = _exposure_column(table, linked["naive"], name, spec)
     by_unit = units.set_index("unit_id")
     for name, covariate in study.covariates.items():
-        if study.unit.grain and covariate.context is not None:
+        if covariate.context is None:
+            table[name] = table["unit_id"].map(_attribute(name, covariate, by_unit))
+        elif study.unit.grain:
             table[name] = _context_by_period(table, context, covariate, study.unit.grain)
         else:
-            table[name] = table["unit_id"].map(_covariate(name, covariate, by_unit, context))
+            table[name] = _context_before_outcome(table, context, covariate, changed, by_unit)
     for name in study.unit.attributes:
         if name not in table:
             table[name] = table["unit_id"].map(by_unit[name])
@@ -293,9 +301,24 @@ def _exposure_column(table: pd.DataFrame, links: pd.DataFrame, name: str, spec: 
     return found["value"].fillna(0.0) if spec.absent == "zero" else found["value"]
 
 
-def _covariate(name: str, spec: Covariate, units: pd.DataFrame, context: pd.DataFrame) -> pd.Series:
-    if spec.context is not None:
-        return context[context["variable"] == spec.context].groupby("unit_id")["value"].mean()
+def _context_before_outcome(
+    table: pd.DataFrame, context: pd.DataFrame, spec: Covariate, changed: pd.DataFrame, units: pd.DataFrame
+) -> pd.Series:
+    """Average a context variable over the values known before each outcome: undated, dated to launch, or before it.
+
+    What is measured after an outcome may follow from it, and adjusting for it would then hide the effect.
+    """
+    rows = context[context["variable"] == spec.context]
+    baseline = rows["start"].isna() | (rows["end"] <= rows["unit_id"].map(units["launched_start"]))
+    known = {
+        outcome: rows[baseline | _comes_first(rows, of_outcome)].groupby("unit_id")["value"].mean()
+        for outcome, of_outcome in changed.groupby("outcome")
+    }
+    found = pd.concat(known).reindex(pd.MultiIndex.from_frame(table[["outcome", "unit_id"]]))
+    return pd.Series(found.to_numpy(), index=table.index)
+
+
+def _attribute(name: str, spec: Covariate, units: pd.DataFrame) -> pd.Series:
     values = units[str(spec.attribute)]
     if spec.recode is None:
         return values

@@ -10,10 +10,14 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from analysis.models.batched import EXACT, Fits, Floats, fit_outcomes, one_thread
+from analysis.models.batched import EXACT, Codes, Fits, Floats, codes, fit_outcomes, one_thread
+from analysis.models.cr2 import MOST_COLUMNS, adjusted_influence
 from analysis.models.design_matrix import NotEstimableError, design_matrix, sample
 from analysis.models.estimates import NAN, Estimate
 from analysis.models.fit import ESTIMATORS
+from analysis.models.linear import fitted
+from analysis.models.usable_rows import usable_rows
+from analysis.models.vcov import Fit
 from analysis.robustness.targets import Target, targets
 from analysis.study.grammar import Formula, ModelId
 from analysis.study.spec import Hypothesis, Study
@@ -65,9 +69,10 @@ class Power:
 def power_of_study(study: Study, table: pd.DataFrame, draws: int, seed: int) -> Power:
     """Say for every hypothesis what its design could have seen.
 
-    A linear probability model is simulated: regressors, clusters and sample stay as they are, errors are drawn anew by
-    the wild (cluster) bootstrap, effects are planted and estimated with the errors that the model itself uses. Other
-    designs have the closed form from their standard error, where their model is fitted from the analysis table alone.
+    A linear model is simulated: regressors, fixed effects, clusters and sample stay as they are, errors are drawn anew
+    by the wild (cluster) bootstrap, effects are planted and estimated with the errors that the model itself uses. Other
+    designs, and linear models with weights or errors clustered in two ways, have the closed form from their standard
+    error, where their model is fitted from the analysis table alone.
 
     Parameters
     ----------
@@ -87,7 +92,7 @@ def power_of_study(study: Study, table: pd.DataFrame, draws: int, seed: int) -> 
     Bloom (1995), Minimum detectable effects. Wu (1986), Jackknife, bootstrap and other resampling methods, and Cameron,
     Gelbach and Miller (2008), Bootstrap-based improvements for inference with clustered errors, for the draws.
     """
-    linear = {t.hypothesis: t for t in targets(study, table) if isinstance(t, Target) and t.model.design == "lpm"}
+    linear = {t.hypothesis: t for t in targets(study, table) if isinstance(t, Target) and _is_simulated(t)}
     found = Power()
     with one_thread():
         for name, hypothesis in study.hypotheses.items():
@@ -225,22 +230,48 @@ def simulated_estimates(target: Target, draws: int, rng: np.random.Generator) ->
     Returns
     -------
     (draws,) fits of outcomes that are the model's residuals, with signs drawn at random for each cluster, or each row
-    where errors are not clustered, and scaled so that their variance is that of the errors.
+    where errors are not clustered, and scaled so that their variance is that of the errors. Their own errors are HC3
+    (HC1 with fixed effects), CRV1, or with fewer clusters than `MANY_CLUSTERS` CR2.
     """
-    x, clusters = target.x, target.clusters
-    basis = np.linalg.qr(np.column_stack([np.ones(len(x)), x]))[0]
-    residuals = target.y - basis @ (basis.T @ target.y)
-    n, k = basis.shape
-    if clusters is None:
-        leverage = (basis**2).sum(axis=1)
-        residuals = np.where(leverage > EXACT, 0.0, residuals / np.sqrt(np.maximum(1 - leverage, 1 - EXACT)))
-        units = np.arange(n)
-    else:
+    rows = usable_rows(target.data)
+    _, fit, variance = fitted(rows)
+    clusters = None if target.data.cluster is None else codes(target.data.cluster)
+    n, residuals = len(fit.residuals), fit.residuals
+    used = fit.parameters([] if clusters is None else [clusters])
+    if clusters is not None:
         g = clusters.max() + 1
-        residuals = residuals * np.sqrt(g / (g - 1) * (n - 1) / (n - k))
-        units = clusters
+        residuals = residuals * np.sqrt(g / (g - 1) * (n - 1) / (n - used))
+    elif target.absorb is not None:
+        residuals = residuals * np.sqrt(n / (n - used))
+    else:
+        leverage = ((fit.x @ fit.bread) * fit.x).sum(axis=1)
+        residuals = np.where(leverage > EXACT, 0.0, residuals / np.sqrt(np.maximum(1 - leverage, 1 - EXACT)))
+    units = np.arange(n) if clusters is None else clusters
     signs = rng.choice([-1.0, 1.0], size=(draws, units.max() + 1))
-    return fit_outcomes(residuals[:, None] * signs.T[units], x, target.focal, clusters)
+    outcomes = residuals[:, None] * signs.T[units]
+    if clusters is None or not variance.name.startswith("CR2"):
+        return fit_outcomes(outcomes, target.x, target.focal, clusters, target.absorb)
+    return _bias_reduced(target, fit, clusters, outcomes, rows.names.index(target.term))
+
+
+def _bias_reduced(target: Target, fit: Fit, clusters: Codes, outcomes: Floats, position: int) -> Fits:
+    """Fit many outcomes, (n, m), on the same regressors, with CR2 errors."""
+    basis = np.empty((len(fit.x), 0))
+    if target.absorb is not None:
+        found = target.absorb.unnested_basis(clusters, np.ones(len(fit.x)), MOST_COLUMNS)
+        basis = basis if found is None else found
+        outcomes = target.absorb.within(outcomes)
+    adjusted, df = adjusted_influence(fit.x, fit.bread, basis, clusters)
+    coefficients = fit.bread @ (fit.x.T @ outcomes)
+    residuals = outcomes - fit.x @ coefficients
+    products = adjusted[:, [position]] * residuals
+    scores = np.column_stack([np.bincount(clusters, column) for column in products.T])
+    errors = np.sqrt((scores**2).sum(axis=0))
+    return Fits(coefficients[position], errors, np.full(len(errors), df[position]))
+
+
+def _is_simulated(target: Target) -> bool:
+    return target.model.design in ("lpm", "ols") and len(target.model.cluster) < 2
 
 
 def _deciding(study: Study, hypothesis: Hypothesis, table: pd.DataFrame) -> Estimate:

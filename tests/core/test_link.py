@@ -14,6 +14,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from analysis.change import change
+from analysis.dates import intervals
 from analysis.engagement import engagement
 from analysis.errors import InputError
 from analysis.link import analysis_table, link, time_ordered
@@ -277,19 +278,43 @@ def test_the_order_of_derived_rows_changes_no_analysis_table(
     pd.testing.assert_frame_equal(again, derived.analysis)
 
 
-def test_the_context_is_averaged_by_unit(campaigns: Study) -> None:
+@pytest.mark.parametrize("index", [0, 7])
+def test_the_context_is_averaged_over_what_was_known_before_the_outcome(campaigns: Study, index: int) -> None:
     canonical = small_tables(
-        {"a": "2013", "b": "2013"}, [], [{"unit_id": "a", "time": "2015", "observed_until": "2015"}]
+        {"a": "2013", "b": "2013-05-02", "c": "2013", "d": "2013"},
+        [],
+        [
+            {"unit_id": "a", "time": "2015", "observed_until": "2016"},
+            {**NOTHING, "unit_id": "b", "observed_until": "2014"},
+            {"unit_id": "c", "time": "2014", "stage": 1, "observed_until": "2016"},
+        ],
+    )
+    dated = [
+        ("a", "2012", "x", 1.0), ("a", "2014", "x", 2.0), ("a", "2013", "y", 9.0),
+        ("a", "2015", "x", 100.0),  # may come after the outcome, as that year is all that is known of both
+        ("a", "2016", "x", 100.0),
+        ("b", "2014", "x", 3.0), ("b", "2015", "x", 100.0), ("b", "", "x", 8.0), ("b", "2013-05-02", "x", 7.0),
+        ("c", "2014-03", "x", 4.0), ("c", "2013", "x", 6.0),
+        ("d", "2020", "x", 8.0),  # nobody followed d, so that nothing is known to come after its outcome
+    ]  # fmt: skip
+    context = pd.DataFrame(dated, columns=["unit_id", "time", "variable", "value"], index=[index] * len(dated))
+    context["start"], context["end"] = intervals(context["time"].astype("str"))
+    study = bare(campaigns).model_copy(update={"covariates": {"x": Covariate(label="x", context="x")}})
+    found = derive(study, replace(canonical, context=context)).analysis.set_index(["unit_id", "outcome"])["x"]
+    assert found["a"].tolist() == [1.5, 1.5]
+    assert found["b"].tolist() == [6.0, 6.0]
+    assert found["c", "improved"] == 6.0
+    assert found["c", "policy"] == 5.0, "c never reached policy, so that all that is known of it comes before"
+    assert found["d"].tolist() == [8.0, 8.0]
+
+
+def test_a_context_value_of_the_day_of_launch_is_known_before_an_outcome_of_that_day(campaigns: Study) -> None:
+    canonical = small_tables(
+        {"a": "2013-05-02"}, [], [{"unit_id": "a", "time": "2013-05-02", "observed_until": "2016"}]
     )
     context = pd.DataFrame(
-        {
-            "unit_id": ["a", "a", "a"],
-            "time": ["2012", "2013", "2013"],
-            "variable": ["x", "x", "y"],
-            "value": [1.0, 2.0, 9.0],
-        }
+        {"unit_id": ["a", "a"], "time": ["2013-05-02", "2013-05"], "variable": "x", "value": [1.0, 9.0]}
     )
+    context["start"], context["end"] = intervals(context["time"].astype("str"))
     study = bare(campaigns).model_copy(update={"covariates": {"x": Covariate(label="x", context="x")}})
-    found = derive(study, replace(canonical, context=context)).analysis.set_index("unit_id")["x"]
-    assert found["a"].tolist() == [1.5, 1.5]
-    assert found["b"].isna().all()
+    assert derive(study, replace(canonical, context=context)).analysis["x"].tolist() == [1.0, 1.0]

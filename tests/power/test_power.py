@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -13,6 +15,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "robustness"))
 from small_study import ols, study, table, target
 
 from analysis.models.estimates import tidy
+from analysis.models.linear import fitted
+from analysis.models.usable_rows import usable_rows
 from analysis.power import (
     design_error,
     equivalence_p,
@@ -66,27 +70,30 @@ def test_the_equivalence_test_is_the_90_percent_interval() -> None:
     assert power_of_equivalence(0.4, 0.3) == 0
 
 
-@pytest.mark.parametrize("cluster", ["country", None])
-def test_simulated_power_is_that_of_planting_effects_and_refitting(cluster: str | None) -> None:
-    models = {"main": study().models["main"].model_dump() | {"cluster": cluster}}
-    found = target(study(models=models), table(n=150, clusters=35))
+@pytest.mark.parametrize(("cluster", "clusters"), [("country", 60), ("country", 35), ("country", 8), (None, 35)])
+def test_simulated_power_is_that_of_planting_effects_and_refitting(cluster: str | None, clusters: int) -> None:
+    models = {"main": study().models["main"].model_dump() | {"cluster": [cluster] if cluster else []}}
+    found = target(study(models=models), table(n=150, clusters=clusters))
     drawn = simulated_estimates(found, 300, np.random.default_rng(1))
     # An outcome with the planted effect, from the same signs as the first draw.
-    signs = np.random.default_rng(1).choice([-1.0, 1.0], size=(300, (len(found.y) if cluster is None else 35)))[0]
+    groups = None if cluster is None else np.unique(found.complete["country"], return_inverse=True)[1]
+    g = len(found.y) if groups is None else groups.max() + 1
+    signs = np.random.default_rng(1).choice([-1.0, 1.0], size=(300, g))[0]
     residuals = ols(found.y, found.x, None).resid
-    if cluster is None:
+    if groups is None:
         x = np.column_stack([np.ones(len(found.y)), found.x])
         residuals = residuals / np.sqrt(1 - np.einsum("ij,ji->i", x, np.linalg.pinv(x)))
         planted = 0.2 * found.x[:, found.focal] + residuals * signs
     else:
         n, k = len(found.y), found.x.shape[1] + 1
-        assert found.clusters is not None
-        planted = (
-            0.2 * found.x[:, found.focal] + residuals * np.sqrt(35 / 34 * (n - 1) / (n - k)) * signs[found.clusters]
-        )
-    fit = ols(planted, found.x, found.clusters)
-    at = 1 + found.focal
-    np.testing.assert_allclose([drawn.estimate[0] + 0.2, drawn.std_error[0]], [fit.params[at], fit.bse[at]], rtol=1e-9)
+        residuals = residuals * np.sqrt(g / (g - 1) * (n - 1) / (n - k))
+        planted = 0.2 * found.x[:, found.focal] + residuals * signs[groups]
+    # Errors and degrees of freedom are those that the model itself has.
+    again = usable_rows(replace(found.data, y=pd.Series(planted, index=found.data.y.index)))
+    coefficients, _, variance = fitted(again)
+    at = again.names.index(found.term)
+    refitted = [coefficients[at], variance.std_error[at], variance.df[at]]
+    np.testing.assert_allclose([drawn.estimate[0] + 0.2, drawn.std_error[0], drawn.df[0]], refitted, rtol=1e-9)
 
 
 def test_the_detectable_effect_of_a_study_agrees_with_its_closed_form_and_shrinks_with_its_size() -> None:
@@ -101,7 +108,7 @@ def test_the_detectable_effect_of_a_study_agrees_with_its_closed_form_and_shrink
 
 
 def test_a_logit_has_the_closed_form_and_says_so() -> None:
-    models = {"main": study().models["main"].model_dump() | {"design": "firth", "cluster": None}}
+    models = {"main": study().models["main"].model_dump() | {"design": "firth", "cluster": []}}
     made = study(models=models)
     power = power_of_study(made, table(), draws=10, seed=1)
     rows = {row.term: row for row in power.estimates}

@@ -94,7 +94,7 @@ def test_what_cannot_be_estimated_says_why() -> None:
 
 
 def test_a_logit_is_probed_through_its_linear_form() -> None:
-    models = {"main": study().models["main"].model_dump(exclude_none=True) | {"design": "firth", "cluster": None}}
+    models = {"main": study().models["main"].model_dump(exclude_none=True) | {"design": "firth", "cluster": []}}
     checks = robustness_checks(study(models=models), table(), draws=9, seed=1)
     assert all("stands for firth" in row.note for row in checks.estimates)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -11,9 +12,14 @@ from analysis.models.batched import one_thread
 from analysis.models.design_matrix import NotEstimableError
 from analysis.models.estimates import Estimate
 from analysis.robustness.hidden import hidden_confounding
+from analysis.robustness.imputation import imputation
+from analysis.robustness.influence import influence
 from analysis.robustness.leave_one_out import leave_one_out
 from analysis.robustness.permutation import randomisation
 from analysis.robustness.placebo import placebos
+from analysis.robustness.placebo_dates import placebo_dates
+from analysis.robustness.romano_wolf import romano_wolf
+from analysis.robustness.sources import leave_one_source_out
 from analysis.robustness.specification import specification_curve
 from analysis.robustness.targets import Target, targets
 from analysis.study.spec import Study
@@ -41,7 +47,9 @@ class Checks:
     left_out: dict[str, pd.DataFrame] = field(default_factory=dict)
 
 
-def robustness_checks(study: Study, table: pd.DataFrame, draws: int, seed: int) -> Checks:
+def robustness_checks(
+    study: Study, table: pd.DataFrame, draws: int, seed: int, parts: Mapping[str, pd.DataFrame] | None = None
+) -> Checks:
     """Probe every estimate that decides a hypothesis, and those that the study names beside them.
 
     Parameters
@@ -49,14 +57,19 @@ def robustness_checks(study: Study, table: pd.DataFrame, draws: int, seed: int) 
     table : the analysis table.
     draws : permutations of each randomisation test; a specification curve takes a fifth as many.
     seed : of all draws. The numbers depend on nothing else: not on the order of rows, nor on the number of threads.
+    parts : the tables that the analysis table was built from (`PARTS`); without them no source is left out.
     """
     found = Checks()
     with one_thread():
-        for target in targets(study, table):
+        probed = list(targets(study, table))
+        for target in probed:
             if isinstance(target, Estimate):
                 found.estimates.append(target)
-            else:
-                _check(target, table, draws, seed, found)
+                continue
+            _check(target, table, draws, seed, found)
+            if parts is not None:
+                found.estimates += leave_one_source_out(target, parts)
+        found.estimates += romano_wolf(study, probed, draws, seed)
     return found
 
 
@@ -68,7 +81,8 @@ def _check(target: Target, table: pd.DataFrame, draws: int, seed: int, found: Ch
     except NotEstimableError as error:
         found.estimates.append(target.estimate("randomisation", "", "", f"not estimable: {error}"))
     rows, found.left_out[name] = leave_one_out(target)
-    found.estimates += [*rows, *placebos(target, table), *hidden_confounding(target)]
+    found.estimates += [*rows, *influence(target, found.left_out[name]), *placebos(target, table)]
+    found.estimates += [*placebo_dates(target), *imputation(target, seed), *hidden_confounding(target)]
 
 
 def number_of_draws(profile: str, draws: int | None) -> int:

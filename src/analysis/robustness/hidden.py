@@ -32,10 +32,12 @@ def hidden_confounding(target: Target) -> list[Estimate]:
     significance at 5%, the estimate that a confounder as strong as each benchmark covariate would leave, the E-values
     of estimate and limit, and Oster's delta.
     """
-    x = sm.add_constant(target.x, has_constant="add")
-    fit = sm.OLS(target.y, x).fit(method="qr")
-    estimate, error, statistic = (float(v[1 + target.focal]) for v in (fit.params, fit.bse, fit.tvalues))
-    df = float(fit.df_resid)
+    y, within, used = partialled(target)
+    x = sm.add_constant(within, has_constant="add")
+    fit = sm.OLS(y, x).fit(method="qr")
+    df = float(fit.df_resid) - used
+    estimate, error = float(fit.params[1 + target.focal]), float(fit.bse[1 + target.focal] * np.sqrt(fit.df_resid / df))
+    statistic = estimate / error
     rows = [
         target.estimate("sensitivity", what, estimand, estimate=value)
         for what, estimand, value in (
@@ -56,6 +58,17 @@ def hidden_confounding(target: Target) -> list[Estimate]:
     return [*rows, *_e_values(target), *_delta(target, float(fit.rsquared))]
 
 
+def partialled(target: Target) -> tuple[Floats, Floats, int]:
+    """Return outcome, (n,), and regressors, (n, k), less what the effects explain, and the parameters of the effects.
+
+    Beside effects, every share of variance below is a share of the variance within them.
+    """
+    if target.absorb is None:
+        return target.y, target.x, 0
+    y = target.absorb.remove(target.y[:, None])[:, 0]
+    return y, target.absorb.remove(target.x), target.absorb.parameters() - 1
+
+
 def _benchmarks(target: Target) -> dict[str, list[int]]:
     """Return the positions of each benchmark covariate's columns among the regressors."""
     names = [re.sub(r"\[[^\]]*\]", "", c).removeprefix("C(").removesuffix(")") for c in target.regressors]
@@ -65,11 +78,11 @@ def _benchmarks(target: Target) -> dict[str, list[int]]:
 
 
 def _beside(target: Target, name: str, columns: list[int], estimate: float, error: float, df: float) -> Estimate:
-    others = [i for i in range(target.x.shape[1]) if i != target.focal]
+    y, x, _ = partialled(target)
+    others = [i for i in range(x.shape[1]) if i != target.focal]
     rest = [i for i in others if i not in columns]
-    exposure = target.x[:, target.focal]
-    r2_exposure = _group_r2(exposure, target.x[:, others], target.x[:, rest])
-    r2_outcome = _group_r2(target.y, target.x, target.x[:, [target.focal, *rest]])
+    r2_exposure = _group_r2(x[:, target.focal], x[:, others], x[:, rest])
+    r2_outcome = _group_r2(y, x, x[:, [target.focal, *rest]])
     bound = benchmark_bound(estimate, error, df, r2_exposure, r2_outcome)
     told = f"partial R² of {name}: {r2_exposure:.3f} with the exposure, {r2_outcome:.3f} with the outcome"
     if np.isnan(bound.estimate):
@@ -77,7 +90,7 @@ def _beside(target: Target, name: str, columns: list[int], estimate: float, erro
     return target.estimate(
         "sensitivity",
         f"beside_{name}",
-        f"difference in probability that a confounder as strong as {name} would leave at least",
+        f"{target.unit} that a confounder as strong as {name} would leave at least",
         told,
         estimate=bound.estimate,
         std_error=bound.std_error,
@@ -96,10 +109,12 @@ def _residual(y: Floats, x: Floats) -> float:
 
 
 def _e_values(target: Target) -> list[Estimate]:
-    """Return the E-values of the risk ratio that the linear model predicts."""
+    """Return the E-values of the risk ratio that the linear model predicts; none where the outcome is no risk."""
+    if target.model.design == "ols":
+        return []
     exposure = target.x[:, target.focal]
     covariates = np.delete(target.x, target.focal, axis=1)
-    fit = fit_exposures(exposure[:, None], target.y, covariates, target.clusters)
+    fit = fit_exposures(exposure[:, None], target.y, covariates, target.clusters, target.absorb)
     binary = set(np.unique(exposure)) <= {0.0, 1.0}
     slope = float(fit.estimate[0])
     base = float(target.y.mean() - slope * exposure.mean()) if binary else float(target.y.mean())
@@ -119,17 +134,19 @@ def _e_values(target: Target) -> list[Estimate]:
 
 
 def _delta(target: Target, r2: float) -> list[Estimate]:
-    covariates = np.delete(target.x, target.focal, axis=1)
+    y, x, _ = partialled(target)
+    covariates = np.delete(x, target.focal, axis=1)
     if not covariates.shape[1]:
         return []
     r2_max = min(R2_GAIN * r2, 1.0)
-    value = oster_delta(target.y, target.x[:, target.focal], covariates, r2_max)
+    value = oster_delta(y, x[:, target.focal], covariates, r2_max)
     return [
         target.estimate(
             "sensitivity",
             "delta",
             "selection on the unobserved, relative to the observed, that explains away the estimate",
-            f"R² at most {r2_max:.3f}, {R2_GAIN} times the observed",
+            f"R²{' within the fixed effects' if target.absorb is not None else ''} at most {r2_max:.3f}, {R2_GAIN} "
+            "times the observed",
             estimate=value,
         )
     ]

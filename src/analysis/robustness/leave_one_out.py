@@ -22,12 +22,12 @@ def leave_one_out(target: Target) -> tuple[list[Estimate], pd.DataFrame]:
     rows: list[Estimate] = []
     tables: list[pd.DataFrame] = []
     groupings = {"unit": target.complete["unit_id"]}
-    if target.model.cluster:
-        groupings[target.model.cluster] = target.complete[target.model.cluster]
+    if target.cluster and target.cluster != "unit_id":
+        groupings[target.cluster] = target.complete[target.cluster]
     full = _fit(target, np.ones(len(target.y), dtype=np.bool_)).estimate[0]
     for kind, labels in groupings.items():
         names = np.unique(labels.astype("str").to_numpy(dtype="str"))
-        estimates = leave_groups_out(target.x, target.y, target.focal, codes(labels.astype("str")))
+        estimates = leave_groups_out(target.x, target.y, target.focal, codes(labels.astype("str")), target.absorb)
         for position in map(int, np.flatnonzero(np.isnan(estimates))):
             # A covariate's only unit took that covariate with it; the rest of the model stands.
             estimates[position] = _fit(target, (labels != names[position]).to_numpy()).estimate[0]
@@ -50,13 +50,13 @@ def leave_one_out(target: Target) -> tuple[list[Estimate], pd.DataFrame]:
 def _refit(target: Target, what: str, kind: str, name: str, note: str) -> Estimate:
     labels = target.complete["unit_id" if kind == "unit" else kind].astype("str")
     kept = (labels != name).to_numpy()
-    clusters = None if target.data.clusters is None else target.data.clusters[kept]
+    clusters = None if target.data.cluster is None else target.data.cluster[kept]
     fit = _fit(target, kept)
     low, high = fit.interval()
     return target.estimate(
         "leave_one_out",
         what,
-        "difference in probability",
+        target.unit,
         note="; ".join(filter(None, (f"without {kind} {name}", note))),
         estimate=float(fit.estimate[0]),
         std_error=float(fit.std_error[0]),
@@ -67,11 +67,13 @@ def _refit(target: Target, what: str, kind: str, name: str, note: str) -> Estima
         n_obs=int(kept.sum()),
         n_units=int(target.complete["unit_id"][kept].nunique()),
         n_clusters=number_of_clusters(clusters),
-        vcov=vcov_name(clusters),
+        vcov=vcov_name(clusters, target.absorb),
     )
 
 
 def _fit(target: Target, kept: Flags) -> Fits:
-    clusters = None if target.data.clusters is None else target.data.clusters[kept]
-    covariates = np.delete(target.x, target.focal, axis=1)
-    return fit_exposures(target.x[kept][:, [target.focal]], target.y[kept], covariates[kept], cluster_codes(clusters))
+    clusters = None if target.data.cluster is None else target.data.cluster[kept]
+    covariates = np.delete(target.x, target.focal, axis=1)[kept]
+    absorb = None if target.absorb is None else target.absorb.keep(kept)
+    exposure = target.x[kept][:, [target.focal]]
+    return fit_exposures(exposure, target.y[kept], covariates, cluster_codes(clusters), absorb)

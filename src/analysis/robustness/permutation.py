@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.models.batched import Codes, Floats, fit_exposures
+from analysis.models.batched import Codes, Floats, codes, fit_exposures
 from analysis.models.design_matrix import NotEstimableError
 from analysis.models.estimates import Estimate
 from analysis.robustness.targets import Target
@@ -44,27 +44,28 @@ def randomisation(target: Target, draws: int, seed: int) -> Estimate:
     """
     exposure = target.x[:, target.focal]
     covariates = np.delete(target.x, target.focal, axis=1)
-    observed = fit_exposures(exposure[:, None], target.y, covariates, target.clusters)
+    observed = fit_exposures(exposure[:, None], target.y, covariates, target.clusters, target.absorb)
     strata, units = exchangeable(target, target.complete, [target.variable])
-    every = all_permutations(exposure, strata, units, draws)
+    slots = positions(units) if paths_are_exchanged(target) else np.zeros(len(units), dtype=np.intp)
+    every = all_permutations(exposure, strata, units, draws) if not slots.any() else None
     rng = target.rng(seed, "randomisation")
-    blocks = [every] if every is not None else permutations(rng, strata, units, draws)
+    blocks = [every] if every is not None else permutations(rng, strata, units, draws, slots)
     as_extreme, taken = 0, 0
     threshold = abs(observed.statistic[0]) * (1 - TIE)
     for block in blocks:
-        statistic = fit_exposures(exposure[block], target.y, covariates, target.clusters).statistic
+        statistic = fit_exposures(exposure[block], target.y, covariates, target.clusters, target.absorb).statistic
         # A permutation that cannot be estimated counts as extreme, which can only weaken the evidence.
         as_extreme += int((~(np.abs(statistic) < threshold)).sum())
         taken += block.shape[1]
     p_value = as_extreme / taken if every is not None else (1 + as_extreme) / (1 + taken)
-    what = "units" if target.choices.permute == "units" else f"whole clusters of {target.model.cluster}"
     within = f" within {' × '.join(strata_names(target))}" if strata_names(target) else ""
     number = f"all {taken:,} permutations" if every is not None else f"{taken:,} permutations"
+    told = f"{number} of {target.variable} over {_what(target)}{within}; statistic: |t| with {target.vcov} errors"
     return target.estimate(
         "randomisation",
         "",
-        "difference in probability",
-        note=f"{number} of {target.variable} over {what}{within}; statistic: |t| with {target.vcov} errors",
+        target.unit,
+        note="; ".join(filter(None, (told, _kept(strata, units, slots)))),
         estimate=float(observed.estimate[0]),
         std_error=float(observed.std_error[0]),
         statistic=float(observed.statistic[0]),
@@ -74,11 +75,32 @@ def randomisation(target: Target, draws: int, seed: int) -> Estimate:
     )
 
 
+def _what(target: Target) -> str:
+    if target.choices.permute == "clusters":
+        return f"whole clusters of {target.cluster}"
+    return "whole paths of units over time" if paths_are_exchanged(target) else "units"
+
+
+def _kept(strata: Codes, units: Codes, slots: Codes) -> str:
+    """Say how many paths have none to be exchanged with, empty where exposures of single rows are exchanged."""
+    if not slots.any():
+        return ""
+    first = np.unique(units, return_index=True)[1]
+    alone = int((np.bincount(strata[first])[strata[first]] == 1).sum())
+    return f"{alone} of {len(first)} units, observed in periods of their own, keep their exposure" if alone else ""
+
+
+def paths_are_exchanged(target: Target) -> bool:
+    """Say whether units, observed over time, exchange what they were exposed to in all periods."""
+    return target.study.unit.grain is not None and target.choices.permute == "units"
+
+
 def strata_names(target: Target) -> list[str]:
-    """Name what the exposure is permuted within: what the study says, and the sampling frame."""
+    """Name what the exposure is permuted within: what the study says, the sampling frame, and for cells the period."""
     frame = target.study.unit.frame
     pooled = frame is not None and len(target.complete[frame].unique()) > 1
-    return list(dict.fromkeys([*target.choices.strata, *([frame] if frame and pooled else [])]))
+    cells = ["period"] if target.choices.permute == "cells" else []
+    return list(dict.fromkeys([*target.choices.strata, *([frame] if frame and pooled else []), *cells]))
 
 
 def exchangeable(target: Target, rows: pd.DataFrame, exposures: list[str]) -> tuple[Codes, Codes]:
@@ -91,8 +113,9 @@ def exchangeable(target: Target, rows: pd.DataFrame, exposures: list[str]) -> tu
 
     Returns
     -------
-    (n,) stratum of each row, and (n,) what is exchanged as a whole: the row itself or its cluster. Rows at another
-    level of a categorical exposure than the two that the term compares, or without a value, stay among their like.
+    (n,) stratum of each row, and (n,) what is exchanged as a whole: the row itself, its unit or its cluster. Rows at
+    another level of a categorical exposure than the two that the term compares, or without a value, stay among their
+    like, and so do units that are observed in the same periods.
 
     Raises
     ------
@@ -102,14 +125,17 @@ def exchangeable(target: Target, rows: pd.DataFrame, exposures: list[str]) -> tu
     labels += [rows[name].isna().astype("str") for name in exposures]
     if target.compared is not None:
         labels.append(rows[target.variable].where(~rows[target.variable].isin(target.compared), "").astype("str"))
+    if paths_are_exchanged(target):
+        units = codes(rows["unit_id"].astype("str"))
+        return _paths(_combined([*labels, rows["period"].astype("str")]), units), units
     strata = _combined(labels)
-    if target.choices.permute == "units":
+    if target.choices.permute != "clusters":
         return strata, np.arange(len(rows))
-    clusters = _combined([rows[str(target.model.cluster)].astype("str")])
+    clusters = _combined([rows[str(target.cluster)].astype("str")])
     for name, values in {**{e: rows[e] for e in exposures}, "stratum": strata}.items():
         if pd.Series(values).reset_index(drop=True).groupby(clusters).nunique(dropna=False).max() > 1:
             raise NotEstimableError(
-                f"{name} varies within a {target.model.cluster}, so that whole clusters cannot be exchanged; "
+                f"{name} varies within a {target.cluster}, so that whole clusters cannot be exchanged; "
                 "use `permute: units`"
             )
     return strata, clusters
@@ -120,8 +146,32 @@ def _combined(labels: list[pd.Series]) -> Codes:
     return np.unique(np.column_stack(labels).astype("str"), axis=0, return_inverse=True)[1].astype(np.intp).ravel()
 
 
-def permutations(rng: np.random.Generator, strata: Codes, units: Codes, draws: int) -> Iterator[NDArray[np.intp]]:
+def _paths(labels: Codes, units: Codes) -> Codes:
+    """Number, (n,), the sequences of labels that units have over their rows, which are in the order of periods."""
+    order = np.argsort(units, kind="stable")
+    starts = np.flatnonzero(np.diff(units[order], prepend=-1))
+    sequences = [part.tobytes() for part in np.split(labels[order], starts[1:])]
+    return codes(np.array([part.hex() for part in sequences]))[units]
+
+
+def positions(units: Codes) -> Codes:
+    """Count the rows of each unit from 0, (n,)."""
+    order = np.argsort(units, kind="stable")
+    starts = np.flatnonzero(np.diff(units[order], prepend=-1))
+    found = np.empty(len(units), dtype=np.intp)
+    found[order] = np.arange(len(units)) - np.repeat(starts, np.diff(starts, append=len(units)))
+    return found
+
+
+def permutations(
+    rng: np.random.Generator, strata: Codes, units: Codes, draws: int, slots: Codes | None = None
+) -> Iterator[NDArray[np.intp]]:
     """Draw permutations of rows that exchange whole units within strata.
+
+    Parameters
+    ----------
+    slots : (n,) which of its unit's rows each row is; a row gets the exposure of the same slot of the other unit. Where
+        None, exposures are constant within units.
 
     Yields
     ------
@@ -129,12 +179,15 @@ def permutations(rng: np.random.Generator, strata: Codes, units: Codes, draws: i
     """
     first = np.unique(units, return_index=True)[1]
     members = [np.flatnonzero(strata[first] == stratum) for stratum in np.unique(strata)]
+    at = np.zeros(len(units), dtype=np.intp) if slots is None else slots
+    row_of = np.zeros((len(first), int(at.max(initial=0)) + 1), dtype=np.intp)
+    row_of[units[::-1], at[::-1]] = np.arange(len(units))[::-1]
     for start in range(0, draws, _BLOCK):
         b = min(_BLOCK, draws - start)
         drawn = np.empty((b, len(first)), dtype=np.intp)
         for member in members:
             drawn[:, member] = rng.permuted(np.broadcast_to(member, (b, len(member))), axis=1)
-        yield first[drawn[:, units]].T
+        yield row_of[drawn[:, units], at].T
 
 
 def all_permutations(exposure: Floats, strata: Codes, units: Codes, most: int) -> NDArray[np.intp] | None:

@@ -49,7 +49,8 @@ def _fit(target: Target, table: pd.DataFrame, formula: str, term: str, outcome: 
     name = f"{target.model_id}:{check}"
     rows = sample(target.study, model, table, wanted.value, "naive" if wanted.naive else "strict")
     try:
-        data = design_matrix(target.study, model, rows.sort_values("unit_id", kind="stable"))
+        order = [c for c in ("unit_id", "period") if c in rows]
+        data = design_matrix(target.study, model, rows.sort_values(order, kind="stable"))
         fitted = {row.term: row for row in ESTIMATORS[model.design](data, name, outcome)}
     except NotEstimableError as error:
         return Estimate(name, "robustness", outcome, term, "", n_obs=0, note=f"not estimable: {error}")

@@ -13,7 +13,8 @@ import pandas as pd
 from analysis.models.batched import Codes, Flags, Floats, fit_exposures, fit_subsets
 from analysis.models.design_matrix import INTERCEPT
 from analysis.models.estimates import Estimate
-from analysis.robustness.permutation import TIE, exchangeable, permutations
+from analysis.models.fixed_effects import Effects
+from analysis.robustness.permutation import TIE, exchangeable, paths_are_exchanged, permutations, positions
 from analysis.robustness.targets import Target, cluster_codes, number_of_clusters, vcov_name
 from analysis.study.grammar import Formula, parse_term
 from analysis.study.spec import SampleChoice
@@ -52,6 +53,7 @@ class _Group:
     x : (n, k) regressors of all their terms, the exposure's among them at `focal`.
     subsets : (m, k) columns of each specification.
     members : (m,) positions among all specifications.
+    absorb : fixed effects of the rows, or None.
     """
 
     exposure: str
@@ -61,6 +63,7 @@ class _Group:
     focal: int
     subsets: Flags
     members: list[int]
+    absorb: Effects | None
 
 
 def specification_curve(target: Target, draws: int, seed: int) -> tuple[list[Estimate], pd.DataFrame]:
@@ -93,9 +96,9 @@ def specification_curve(target: Target, draws: int, seed: int) -> tuple[list[Est
     curve = _curve(target, specifications, groups)
     known = curve.dropna(subset=["estimate", "std_error"])
     estimands = {
-        "median": "median over specifications, difference in probability",
-        "min": "smallest over specifications, difference in probability",
-        "max": "largest over specifications, difference in probability",
+        "median": f"median over specifications, {target.unit}",
+        "min": f"smallest over specifications, {target.unit}",
+        "max": f"largest over specifications, {target.unit}",
         "share_significant": "share of specifications significant at 5% in the more frequent direction",
         "specifications": "specifications estimated",
     }
@@ -150,7 +153,7 @@ def choices(target: Target) -> list[Specification]:
         for some in combinations(free, size)
     ]
     adjusted.sort(key=lambda terms: terms != tuple(others))
-    clusters = [target.model.cluster, *(None if c == NO_CLUSTERS else c for c in target.choices.clusters)]
+    clusters = [target.cluster, *(None if c == NO_CLUSTERS else c for c in target.choices.clusters)]
     samples = [AS_REGISTERED, *target.choices.samples]
     return [
         Specification(exposure, terms, sample, cluster)
@@ -175,7 +178,8 @@ def _curve(target: Target, specifications: list[Specification], groups: list[_Gr
         for cluster in dict.fromkeys(specifications[i].cluster for i in group.members):
             inside = [j for j, i in enumerate(group.members) if specifications[i].cluster == cluster]
             labels = _labels(target, cluster, group.rows)
-            fits = fit_subsets(group.x, group.y, group.subsets[inside], group.focal, cluster_codes(labels))
+            clusters = cluster_codes(labels)
+            fits = fit_subsets(group.x, group.y, group.subsets[inside], group.focal, clusters, group.absorb)
             low, high = fits.interval()
             for position, j in enumerate(inside):
                 found[group.members[j]] = {
@@ -186,7 +190,7 @@ def _curve(target: Target, specifications: list[Specification], groups: list[_Gr
                     "ci_high": high[position],
                     "n_obs": len(group.y),
                     "n_clusters": number_of_clusters(labels),
-                    "vcov": vcov_name(labels),
+                    "vcov": vcov_name(labels, group.absorb),
                 }
     rows = [
         {
@@ -229,6 +233,11 @@ def _group(
     members: list[int],
 ) -> _Group | None:
     """Build the regressors of one group; None where the exposure's coefficient has no meaning in these rows."""
+    absorb = target.effects_of(target.rows.iloc[rows])
+    if absorb is not None and (alone := absorb.singletons()).any():
+        rows, absorb = rows[~alone], absorb.keep(~alone)
+        if not len(rows):
+            return None
     index = target.rows.index[rows]
     name = target.term.replace(target.variable, exposure, 1)
     own = name.split("[")[0]
@@ -249,7 +258,8 @@ def _group(
         return None
     subsets = np.array([x.columns.isin([c for term in (own, *some) for c in columns[term]]) for some in terms])
     y = target.rows[target.outcome].to_numpy(np.float64)[rows]
-    return _Group(exposure, rows, x.to_numpy(np.float64), y, int(x.columns.get_loc(name)), subsets, members)  # type: ignore[arg-type]
+    focal = int(x.columns.get_loc(name))  # type: ignore[arg-type]
+    return _Group(exposure, rows, x.to_numpy(np.float64), y, focal, subsets, members, absorb)
 
 
 def _variables(terms: Iterable[str]) -> list[str]:
@@ -281,6 +291,7 @@ def _null_curves(
     """Return the median estimate and the share of significant ones of the curve in each of many permutations."""
     exposures = list(dict.fromkeys(s.exposure for s in specifications))
     strata, units = exchangeable(target, target.rows, exposures)
+    slots = positions(units) if paths_are_exchanged(target) else None
     estimable = curve["std_error"].notna().to_numpy()
     values = {name: target.exposure_values(target.rows, name) for name in exposures}
     clusters = {
@@ -289,7 +300,7 @@ def _null_curves(
         for name in {specifications[i].cluster for i in group.members}
     }
     found = []
-    for block in permutations(target.rng(seed, "specification_curve"), strata, units, draws):
+    for block in permutations(target.rng(seed, "specification_curve"), strata, units, draws, slots):
         estimates = np.full((len(specifications), block.shape[1]), np.nan)
         p_values = np.full_like(estimates, np.nan)
         for n, group in enumerate(groups):
@@ -298,7 +309,8 @@ def _null_curves(
                 if not estimable[i]:
                     continue
                 covariates = group.x[:, group.subsets[position] & (np.arange(group.x.shape[1]) != group.focal)]
-                fits = fit_exposures(exchanged, group.y, covariates, clusters[n, specifications[i].cluster])
+                own = clusters[n, specifications[i].cluster]
+                fits = fit_exposures(exchanged, group.y, covariates, own, group.absorb)
                 estimates[i], p_values[i] = fits.estimate, fits.p_value
         found.append(_summary(estimates[estimable], p_values[estimable]))
     medians, shares = zip(*found, strict=True)

@@ -14,9 +14,18 @@ from formulaic import Formula
 
 from analysis.link import TimeOrder
 from analysis.models.batched import Codes, Floats, codes
-from analysis.models.design_matrix import INTERCEPT, DesignMatrix, NotEstimableError, design_matrix, sample
+from analysis.models.design_matrix import (
+    INTERCEPT,
+    DesignMatrix,
+    NotEstimableError,
+    design_matrix,
+    effect_codes,
+    sample,
+)
 from analysis.models.estimates import Estimate
-from analysis.models.regression import FEWEST_CLUSTERS
+from analysis.models.fixed_effects import Effects
+from analysis.models.usable_rows import usable_rows
+from analysis.models.vcov import FEWEST_CLUSTERS
 from analysis.study.grammar import ModelId, parse_term
 from analysis.study.references import PROBED
 from analysis.study.spec import Model, Robustness, Study
@@ -32,8 +41,9 @@ class Target:
     model_id : such as ``counted[w4r]``.
     term : such as ``counted`` or ``modality[T.mixed]``.
     hypothesis : that the term decides; empty where none.
-    rows : the model's rows of the analysis table, complete or not, ordered by unit.
-    data : outcome and regressors of the complete rows.
+    rows : the model's rows of the analysis table, complete or not, ordered by unit and period.
+    data : outcome and regressors of the rows that the model uses.
+    absorb : fixed effects of these rows, or None.
     """
 
     study: Study
@@ -44,6 +54,7 @@ class Target:
     hypothesis: str
     rows: pd.DataFrame
     data: DesignMatrix
+    absorb: Effects | None = None
 
     @property
     def outcome(self) -> str:
@@ -54,6 +65,11 @@ class Target:
     def variable(self) -> str:
         """The column that the term is made from."""
         return parse_term(self.term)[0].column
+
+    @property
+    def cluster(self) -> str | None:
+        """The attribute that errors are clustered by, the first where there are two, or None."""
+        return next(iter(self.model.cluster), None)
 
     @cached_property
     def complete(self) -> pd.DataFrame:
@@ -100,7 +116,7 @@ class Target:
     @cached_property
     def clusters(self) -> Codes | None:
         """Cluster of each row where there are enough of them for clustered errors, else None."""
-        return cluster_codes(self.data.clusters)
+        return cluster_codes(self.data.cluster)
 
     @cached_property
     def columns(self) -> dict[str, pd.DataFrame]:
@@ -121,13 +137,24 @@ class Target:
 
     @property
     def vcov(self) -> str:
-        """Name of the variance estimator that the model's linear form has."""
-        return vcov_name(self.data.clusters)
+        """Name of the variance estimator that the model's linear form has in these checks."""
+        return vcov_name(self.data.cluster, self.absorb)
+
+    @property
+    def unit(self) -> str:
+        """The unit of the estimate, in words."""
+        return f"difference in {self.outcome}" if self.model.design == "ols" else "difference in probability"
+
+    def effects_of(self, rows: pd.DataFrame) -> Effects | None:
+        """Return the model's fixed effects of some rows of the analysis table, or None."""
+        if not self.model.absorb:
+            return None
+        return Effects.of(pd.DataFrame({effect: effect_codes(rows, effect) for effect in self.model.absorb}))
 
     @property
     def n_clusters(self) -> int | None:
         """Number of clusters, None where errors are not clustered."""
-        return number_of_clusters(self.data.clusters)
+        return number_of_clusters(self.data.cluster)
 
     def estimate(self, check: str, what: str, estimand: str, note: str = "", **numbers: object) -> Estimate:
         """Make a row of the estimates table about this target.
@@ -155,7 +182,7 @@ class Target:
     def stand_in(self) -> str:
         """What a reader must know where the linear form is not the model itself."""
         design = self.model.design
-        return "" if design == "lpm" else f"of the linear probability model that stands for {design}"
+        return "" if design in ("lpm", "ols") else f"of the linear probability model that stands for {design}"
 
     def rng(self, seed: int, check: str) -> np.random.Generator:
         """Return random numbers of this target and check alone, so that other targets don't change them."""
@@ -186,9 +213,14 @@ def targets(study: Study, table: pd.DataFrame) -> Iterator[Target | Estimate]:
             continue
         choices = study.robustness.get(wanted.model, Robustness())
         order: TimeOrder = "naive" if wanted.naive else "strict"
-        rows = sample(study, model, table, wanted.value, order).sort_values("unit_id", kind="stable")
+        rows = sample(study, model, table, wanted.value, order)
+        rows = rows.sort_values([c for c in ("unit_id", "period") if c in rows], kind="stable")
         try:
-            data = design_matrix(study, model, rows)
+            if model.weights is not None:
+                raise NotEstimableError("the checks do not weigh rows, and would be of another model")
+            usable = usable_rows(design_matrix(study, model, rows))
+            usable.regressors()
+            data = usable.data
             if term not in data.x.columns:
                 raise NotEstimableError(f"{term} is not a regressor; there are {', '.join(map(str, data.x.columns))}")
         except NotEstimableError as error:
@@ -198,7 +230,8 @@ def targets(study: Study, table: pd.DataFrame) -> Iterator[Target | Estimate]:
             )
             continue
         at_risk = rows[rows["excluded"] == ""]
-        yield Target(study, model, choices, model_id, term, decides.get((model_id, term), ""), at_risk, data)
+        hypothesis = decides.get((model_id, term), "")
+        yield Target(study, model, choices, model_id, term, hypothesis, at_risk, data, usable.effects)
 
 
 def cluster_codes(clusters: pd.Series | None) -> Codes | None:
@@ -208,9 +241,11 @@ def cluster_codes(clusters: pd.Series | None) -> Codes | None:
     return codes(clusters)
 
 
-def vcov_name(clusters: pd.Series | None) -> str:
+def vcov_name(clusters: pd.Series | None, absorb: Effects | None = None) -> str:
     """Name the variance estimator for these clusters."""
-    return "HC3" if cluster_codes(clusters) is None or clusters is None else f"CRV1({clusters.name})"
+    if cluster_codes(clusters) is None or clusters is None:
+        return "HC3" if absorb is None else "HC1"
+    return f"CRV1({clusters.name})"
 
 
 def number_of_clusters(clusters: pd.Series | None) -> int | None:
