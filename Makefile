@@ -3,29 +3,39 @@
 PYTHON ?= python3
 BIN := .venv/bin
 EMBEDDED := benchmark campaigns
-DOWNLOADED := petitions
+DOWNLOADED := petitions countries protests reviews policing attention
 export PYTHONHASHSEED := 0
 
 .DEFAULT_GOAL := all
-.PHONY: all study data real new-study archive why dag verify bench test lab clean lock help
+.PHONY: all study data real new-study register archive why dag verify bench test lab clean lock help
 
 all: .venv/ready          ## run the embedded studies: raw data to data/processed/ and reports/
 	@$(BIN)/python -m analysis.run $(EMBEDDED)
+	@$(MAKE) --no-print-directory reports/index.html
 
-study: .venv/ready        ## run one study: make study NAME=campaigns
-	@$(BIN)/python -m analysis.run $(NAME)
+study: .venv/ready        ## run one study: make study NAME=campaigns; PROFILE=full draws more
+	@$(BIN)/python -m analysis.run $(NAME) $(if $(PROFILE),-p profile=$(PROFILE))
+	@$(MAKE) --no-print-directory reports/index.html
 
 data: .venv/ready         ## download the public data of the other studies, pinned by sha256
 	@$(BIN)/python -m analysis.download
 
 real: .venv/ready         ## run the studies on downloaded data (after make data)
 	@$(BIN)/python -m analysis.run $(DOWNLOADED)
+	@$(MAKE) --no-print-directory reports/index.html
+
+# All studies on one page, from their manifests alone.
+reports/index.html: $(wildcard reports/*/manifest.json)
+	@$(BIN)/python -m analysis.report.across
 
 new-study: .venv/ready    ## start a study of your own: make new-study NAME=mine
 	@test -n "$(NAME)" || { echo "say its name: make new-study NAME=mine"; exit 2; }
 	@test ! -e studies/$(NAME).yml || { echo "studies/$(NAME).yml exists already"; exit 2; }
-	@sed 's/^name: .*/name: $(NAME)/' studies/campaigns.yml > studies/$(NAME).yml
+	@sed -e 's/^name: .*/name: $(NAME)/' -e '/^# The log only grows/,/^$$/d' studies/campaigns.yml > studies/$(NAME).yml
 	@echo "studies/$(NAME).yml is a copy of the campaigns' study: change it from top to bottom, then make study NAME=$(NAME)"
+
+register: .venv/ready     ## register a study's hypotheses ahead of its first run: make register NAME=mine
+	@$(BIN)/python -m analysis.study.register $(NAME)
 
 archive: .venv/ready      ## pack what is committed, reports included, into one file
 	@git archive --format=zip --prefix=clicks-to-change/ --output=clicks-to-change.zip HEAD && echo clicks-to-change.zip
@@ -42,6 +52,7 @@ verify: .venv/ready       ## re-run the committed reports in a temporary folder 
 bench: .venv/ready        ## measure speed as ratios, into docs/benchmarks.md
 	@$(BIN)/python -m analysis.run.bench --write docs/benchmarks.md
 	@$(BIN)/python -m analysis.robustness.bench
+	@$(BIN)/python -m analysis.models.bench
 
 test: .venv/ready         ## run every test, the linter and the type checker
 	@$(BIN)/ruff check --quiet

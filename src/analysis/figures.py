@@ -267,15 +267,16 @@ def coefficient_figure(estimates: pd.DataFrame, truth: Mapping[str, float]) -> F
     truth : planted value by ``model:term``, drawn as a diamond; empty for real data.
     """
     rows = estimates[estimates["estimate"].notna()]
-    rows = rows.assign(base=rows["model"].str.removesuffix("@naive"))
+    several = rows.groupby("model")["term"].transform("nunique") > 1
+    rows = rows.assign(base=rows["model"].str.removesuffix("@naive") + (": " + rows["term"]).where(several, ""))
     panels = {str(estimand): panel for estimand, panel in rows.groupby("estimand", sort=False)}
     counts = [panel["base"].nunique() for panel in panels.values()]
     figure, axes = canvas(len(panels), 1, 0.36 * sum(counts) + 0.8 * len(panels) + 1.0, height_ratios=counts)
     for axis, (estimand, panel) in zip(axes[:, 0], panels.items(), strict=True):
         lines = list(dict.fromkeys(panel["base"]))[::-1]
         axis.axvline(0, color=INK, lw=0.8)
-        for name, colour, shift in (("", BLUE, 0.14), ("@naive", ORANGE, -0.14)):
-            shown = panel[panel["model"] == panel["base"] + name]
+        is_naive = panel["model"].str.endswith("@naive")
+        for shown, colour, shift in ((panel[~is_naive], BLUE, 0.14), (panel[is_naive], ORANGE, -0.14)):
             height = shown["base"].map(lines.index).astype("float64") + shift
             axis.hlines(height, shown["ci_low"], shown["ci_high"], color=colour, lw=1.6)
             axis.scatter(shown["estimate"], height, color=colour, s=20, zorder=3)

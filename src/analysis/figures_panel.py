@@ -13,6 +13,9 @@ from analysis.dates import numbered, period_bounds
 from analysis.figures import BLUE, GREY, INK, canvas, tell
 from analysis.study.spec import Study
 
+MOST_CELLS = 1_000
+"""A picture of more cells than this is stored as pixels, not as so many shapes."""
+
 
 def levels_figure(reported: pd.DataFrame, study: Study) -> Figure:
     """Draw how measured levels are spread, and how much of that is differences between units.
@@ -42,7 +45,10 @@ def levels_figure(reported: pd.DataFrame, study: Study) -> Figure:
     axis.margins(x=0.2)
     least, most = min(between.values()), max(between.values())
     told = f"{least:.0%} to {most:.0%}" if f"{least:.0%}" != f"{most:.0%}" else f"{most:.0%}"
-    finding = f"{told} of the variation in levels is between {study.unit.plural}, and stays where effects are absorbed"
+    finding = f"{told} of the variation in levels is between {study.unit.plural}, which fixed effects take away"
+    if study.unit.grain is None:
+        measured = reported["unit_id"].nunique()
+        finding = f"{len(order)} measured level{'s' if len(order) > 1 else ''} of {measured:,} {study.unit.plural}"
     alt = f"Median, middle half and middle 95% of {len(order)} measured levels over all units and periods."
     return tell(figure, finding, alt)
 
@@ -97,7 +103,14 @@ def coverage_figure(table: pd.DataFrame, study: Study) -> Figure:
     shares = rows[strict].notna().groupby(rows["period"]).mean()
     when, _ = period_bounds(numbered(pd.Series(shares.index)), str(study.unit.grain))
     image = axis.pcolormesh(
-        when.to_numpy(), np.arange(len(strict)), shares.to_numpy().T, vmin=0, vmax=1, cmap="cividis", shading="nearest"
+        when.to_numpy(),
+        np.arange(len(strict)),
+        shares.to_numpy().T,
+        vmin=0,
+        vmax=1,
+        cmap="cividis",
+        shading="nearest",
+        rasterized=shares.size > MOST_CELLS,
     )
     axis.set_yticks(
         range(len(strict)), [f"{study.exposures[name].label} ({shares[name].mean():.0%})" for name in strict]

@@ -1,4 +1,4 @@
-"""Which figures a study's grain and indicators call for (notebooks 02 to 04)."""
+"""Which figures a study's grain, indicators and designs call for (notebooks 02 to 05)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analysis.figures import engagement_figure, time_to_change_figure, timing_figure
+from analysis.figures_lead_lag import lead_lag_figures
 from analysis.figures_panel import course_figure, coverage_figure, levels_figure
 from analysis.study.spec import Study
 
@@ -51,3 +52,13 @@ def order_figure(
     if study.unit.grain is not None:
         return coverage_figure(table, study)
     return timing_figure(reported, changed[changed["outcome"] == next(iter(study.outcomes))], frame)
+
+
+def design_figures(estimates: pd.DataFrame, study: Study) -> dict[str, Figure]:
+    """Draw what the designs that a study uses call for beyond their coefficients; nothing where none does.
+
+    Parameters
+    ----------
+    estimates : of the study's regressions.
+    """
+    return lead_lag_figures(estimates, study)

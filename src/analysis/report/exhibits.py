@@ -19,6 +19,9 @@ from analysis.study.grammar import split_estimate
 from analysis.study.spec import Study
 
 SHORT = 8
+_SCALED = {"value": "", "within_sd": ", in standard deviations within units"}
+MOST_FILES = 8
+"""A caption names at most so many data files."""
 SYNTHESIS = "11_synthesis"
 NOTHING = Markdown("")
 
@@ -27,7 +30,7 @@ class UnknownFigureError(LookupError):
     """A template names a figure that no notebook has drawn."""
 
 
-CURVES = {"kaplan_meier", "cumulative_incidence"}
+CURVES = {"kaplan_meier", "cumulative_incidence", "event_study"}
 """Designs whose many estimates are points of a curve: a figure shows them, and the notebook lists them."""
 
 
@@ -39,11 +42,11 @@ def origin(provenance: Provenance, notebooks: Iterable[str]) -> Markdown:
         values = ", ".join(f"{name} = {value}" for name, value in sorted(parameters.items()))
         link = Markdown(f"[{escape(stem)}](notebooks/{stem}.html)")
         parts.append(link + (escape(f" ({values})") if values else NOTHING))
-    hashes = ", ".join(
-        f"{path.rsplit('/', 1)[-1]}\u00a0{digest[:SHORT]}" for path, digest in sorted(provenance.data.items())
-    )
-    if hashes:
-        parts.append(escape(f"data {hashes}"))
+    hashes = [f"{path.rsplit('/', 1)[-1]}\u00a0{digest[:SHORT]}" for path, digest in sorted(provenance.data.items())]
+    if len(hashes) > MOST_FILES:
+        parts.append(escape(f"{len(hashes)} data files, hashed in the manifest"))
+    elif hashes:
+        parts.append(escape(f"data {', '.join(hashes)}"))
     sha, _, dirty = provenance.commit.partition("-")
     parts.append(escape(f"commit\u00a0{sha[:SHORT]}" + (f"-{dirty}" if dirty else "")))
     parts.append(Markdown("[manifest](manifest.json)"))
@@ -240,7 +243,10 @@ class Exhibits:
                 row = self.results.est(verdict["model"], verdict["term"])
                 verdict = {"estimand": row.estimand, "n_obs": row.n_obs} | verdict
             anchor = Markdown(identifier("hypothesis", verdict["hypothesis"]))
-            records.append({"estimand": "", "n_obs": None, "anchor": anchor} | verdict)
+            absent = {"estimand": "", "n_obs": None, "status": "", "adjustment": "", "registered": "", "sha256": ""}
+            day, sha = self.provenance.registered.get(verdict["hypothesis"], ("", ""))
+            verdict = {"registered": day, "sha256": sha[:SHORT]} | verdict
+            records.append(absent | {"anchor": anchor} | verdict)
         return records
 
     def verdict_table(self) -> Markdown:
@@ -248,7 +254,7 @@ class Exhibits:
         rows = [
             [
                 Markdown(f"[{escape(v['hypothesis'].replace('_', ' '))}](#{v['anchor']})"),
-                v["expects"], Markdown(f"[{escape(v['verdict'])}]{{.verdict}}"),
+                v["expects"], Markdown(f"[{escape(v['verdict'])}]{{.verdict}}") + _marked(v["status"]),
                 formats.number(v["estimate"]), _with_interval(v["ci_low"], v["ci_high"]), _or_dash(v["p_adjusted"], _p),
                 formats.number(v["smallest_effect"]), _or_dash(v["n_obs"], formats.count),
             ]
@@ -257,6 +263,19 @@ class Exhibits:
         header = ["Hypothesis", "Expects", "Verdict", "Estimate", "95% CI", "p, adjusted", "Smallest effect", "n"]
         title = "Hypotheses, each with the one estimate that the study file names for it."
         return self._table(header, rows, title=title, anchor="verdicts", align="lllrrrrr", notebooks=[SYNTHESIS])
+
+    def deviations_table(self) -> Markdown:
+        """Show the log of departures from the registered hypotheses; nothing where there are none."""
+        rows = [
+            [
+                d.hypothesis.replace("_", " "), str(d.date), d.what, d.why,
+                "yes: exploratory" if d.after_results else "no",
+            ]
+            for d in self.study.deviations
+        ]  # fmt: skip
+        header = ["Hypothesis", "Date", "What changed", "Why", "Results seen"]
+        title = "Deviations from the registered hypotheses."
+        return self._table(header, rows, title=title, anchor="deviations", align="lllll", notebooks=[SYNTHESIS])
 
     def truth_table(self) -> Markdown:
         """Show the planted value beside its estimate, in a simulated study; nothing in any other."""
@@ -330,7 +349,13 @@ class Exhibits:
     def indicator_table(self) -> Markdown:
         """Show the study's exposures and outcomes as declared."""
         rows: list[list[object]] = [
-            ["process", e.label, ", ".join(e.indicators), f"{e.aggregate}, {e.transform}", f"{e.time_order} time order"]
+            [
+                "process",
+                e.label,
+                ", ".join(e.indicators),
+                f"{e.aggregate}, {e.transform}{_SCALED[e.scale]}",
+                f"{e.time_order} time order" + (f", lag {e.lag}" if self.study.unit.grain else ""),
+            ]
             for e in self.study.exposures.values()
         ]
         rows += [
@@ -348,6 +373,11 @@ class Exhibits:
             ["Kind", "Indicator", "Source codes", "Form", "Rule"], rows, title=title, anchor="indicators",
             align="lllll", notebooks=["02_process_indicators", "03_outcome_indicators"],
         )  # fmt: skip
+
+
+def _marked(status: str) -> Markdown:
+    """Mark the verdict on a hypothesis that took its form after results were seen."""
+    return Markdown(", exploratory") if status == "exploratory" else NOTHING
 
 
 def _table_notes(rows: list[Estimate]) -> Markdown:

@@ -70,6 +70,11 @@ def count(value: Number) -> Markdown:
     return escape(_digits(round(float(value or 0)), 0))
 
 
+def ratio(value: Number, digits: int = 3) -> Markdown:
+    """Write the logarithm of a ratio as the ratio."""
+    return number(None if _missing(value) else math.exp(float(value or 0)), digits)
+
+
 def p_value(value: Number, symbol: bool = True) -> Markdown:
     """Write a p-value to three decimals, ``p < 0.001`` below that."""
     if _missing(value):
@@ -107,6 +112,7 @@ FORMATS: dict[str, Callable[..., Markdown]] = {
     "points": points,
     "percent": percent,
     "count": count,
+    "ratio": ratio,
     "p_value": p_value,
     "sentence": sentence,
 }

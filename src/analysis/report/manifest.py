@@ -15,6 +15,7 @@ from analysis.hashing import sha256
 from analysis.project import Project
 from analysis.report.provenance import commit, listing, raw_files
 from analysis.study import notebooks, read_study
+from analysis.study.registration import registration_file
 
 KEY = ["model", "outcome", "term"]
 VALUES = ["estimate", "std_error", "ci_low", "ci_high", "n_obs"]
@@ -56,12 +57,25 @@ def _estimates(path: Path) -> list[dict[str, Any]]:
     ]
 
 
+def _verdicts(path: Path) -> list[dict[str, Any]]:
+    if not path.is_file():
+        return []
+    table = pd.read_parquet(path)
+    numbers = [*VALUES, "p_adjusted", "smallest_effect"]
+    return [
+        {name: row[name] for name in ("hypothesis", "model", "term", "verdict", "reason")}
+        | {name: _value(row[name]) for name in numbers}
+        for row in table.astype(object).to_dict("records")
+    ]
+
+
 def contents(study_name: str, project: Project) -> dict[str, Any]:
     """Return what `write` stores."""
     study_file = project.study_file(study_name)
     study = read_study(study_file, root=project.root)
     actual = raw_files(study, project)
     raw = {path: {"declared": sha, "sha256": actual.get(path)} for path, sha in study.source.hashes.items()}
+    written = [file for file in (study_file, registration_file(study_file)) if file.is_file()]
     used = [path.relative_to(project.root).as_posix() for path in notebooks(study, project.root / "notebooks")]
     code = code_hashes()
     lock = "requirements.lock"
@@ -72,7 +86,7 @@ def contents(study_name: str, project: Project) -> dict[str, Any]:
         "study": study_name,
         "commit": commit(project.root),
         "raw": raw,
-        "study_file": hashes(project, [study_file.relative_to(project.root).as_posix()]),
+        "study_file": hashes(project, [file.relative_to(project.root).as_posix() for file in written]),
         "notebooks": hashes(project, used),
         "code": {"sha256": combined(code), "files": code},
         "environment": hashes(project, [lock] if project.find(lock).is_file() else []),
@@ -80,6 +94,7 @@ def contents(study_name: str, project: Project) -> dict[str, Any]:
         "figures": hashes(project, listing(project, f"{report}/figures", "*.svg")),
         "pages": hashes(project, sorted(pages)),
         "estimates": _estimates(project.find(f"{processed}/estimates.parquet")),
+        "verdicts": _verdicts(project.find(f"{processed}/verdicts.parquet")),
     }
 
 

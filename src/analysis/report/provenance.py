@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import pandas as pd
 from analysis.hashing import sha256
 from analysis.project import Project
 from analysis.study.pipeline import notebooks
+from analysis.study.registration import read_registration, registration_file
 from analysis.study.spec import Study
 
 INPUTS = ("src", "notebooks", "studies", "data/raw", "requirements.lock")
@@ -73,12 +74,14 @@ class Provenance:
     data : path under the project, and sha256, of each raw file.
     parameters : stem of a notebook, and the parameters that it was run with.
     made_by : name of a model, and the stem of the notebook that estimated it.
+    registered : hypothesis, the day on which it was first registered, and the sha256 of what is registered now.
     """
 
     commit: str
     data: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     made_by: Mapping[str, str] = field(default_factory=dict)
+    registered: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     @classmethod
     def collect(cls, study: Study, project: Project | None = None) -> Provenance:
@@ -96,18 +99,29 @@ class Provenance:
             estimated = here.find(f"data/processed/{study.name}/estimates/{stem}.parquet")
             if estimated.is_file():
                 made_by |= dict.fromkeys(pd.read_parquet(estimated, columns=["model"])["model"], stem)
-        return cls(commit(here.root), raw_files(study, here), parameters, made_by)
+        return cls(commit(here.root), raw_files(study, here), parameters, made_by, registered(study, here))
 
 
-def notebook_parameters(notebook: Mapping[str, Any]) -> dict[str, object]:
+def registered(study: Study, project: Project) -> dict[str, tuple[str, str]]:
+    """Read when each hypothesis was first registered, and the hash of what is registered now; empty before that."""
+    relative = registration_file(project.study_file(study.name)).relative_to(project.root)
+    found = read_registration(project.find(relative), relative.as_posix())
+    versions = found.hypotheses if found else {}
+    return {name: (str(all_[0].registered), all_[-1].sha256) for name, all_ in versions.items()}
+
+
+def notebook_parameters(
+    notebook: Mapping[str, Any], tags: Sequence[str] = ("parameters", "injected-parameters")
+) -> dict[str, object]:
     """Read the parameters of an executed notebook from its cells tagged `parameters` and `injected-parameters`.
 
     Parameters
     ----------
     notebook : nbformat 4; an injected value overrides a default.
+    tags : of the cells that are read, a later one overriding an earlier.
     """
     found: dict[str, object] = {}
-    for tag in ("parameters", "injected-parameters"):
+    for tag in tags:
         for cell in notebook["cells"]:
             if cell["cell_type"] == "code" and tag in cell["metadata"].get("tags", []):
                 found |= _assigned("".join(cell["source"]))

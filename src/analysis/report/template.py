@@ -22,6 +22,7 @@ from analysis.report.exhibits import Exhibits, UnknownFigureError
 from analysis.report.formats import FORMATS, known
 from analysis.report.markdown import Markdown, escape
 from analysis.report.results import UnknownEstimateError, interval
+from analysis.report.worlds_table import worlds_table
 
 TEMPLATES = Path(str(files("analysis.report"))) / "templates"
 REFERENCES = TEMPLATES.parent / "references.json"
@@ -218,7 +219,9 @@ def _context(exhibits: Exhibits) -> dict[str, Any]:
         "estimates_of": exhibits.estimates_of,
         "time_order_table": exhibits.time_order_table,
         "verdict_table": exhibits.verdict_table,
+        "deviations_table": exhibits.deviations_table,
         "truth_table": exhibits.truth_table,
+        "worlds_table": lambda holds: worlds_table(exhibits, holds),
         "breakdown_table": exhibits.breakdown_table,
         "sample_flow": exhibits.sample_flow,
         "indicator_table": exhibits.indicator_table,

@@ -19,8 +19,9 @@ import nbformat
 from analysis.errors import InputError, Problem
 from analysis.hashing import sha256
 from analysis.project import Project
-from analysis.report.provenance import COMMIT
+from analysis.report.provenance import COMMIT, notebook_parameters
 from analysis.study import read_study
+from analysis.study.registration import registration_file
 
 TOLERANCE = 1e-7
 """Largest relative difference of numbers across processors; bytes are compared first."""
@@ -106,15 +107,26 @@ def fresh_run(project: Project, study: str, manifest: dict[str, Any], root: Path
     RuntimeError : the run failed; what it printed last.
     """
     needed = [f"studies/{study}.yml", "requirements.lock", *manifest["raw"]]
+    registered = registration_file(project.study_file(study))
+    needed += [registered.relative_to(project.root).as_posix()] if registered.is_file() else []
     needed += [path.relative_to(project.root).as_posix() for path in (project.root / "notebooks").glob("*.ipynb")]
     for path in needed:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(project.root / path, root / path)
     environment = {**os.environ, "CLICKS_ROOT": str(root), COMMIT: manifest["commit"]}
-    command = [sys.executable, "-m", "analysis.run", study]
+    command = [sys.executable, "-m", "analysis.run", study, *_chosen(project, study)]
     ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
     if ran.returncode:
         raise RuntimeError(ran.stderr[-3000:])
+
+
+def _chosen(project: Project, study: str) -> Iterator[str]:
+    """Yield the options that give the fresh run the parameters that the committed notebooks were executed with."""
+    for path in sorted((project.root / "reports" / study / "notebooks").glob("*.ipynb")):
+        injected = notebook_parameters(json.loads(path.read_text("utf-8")), ("injected-parameters",))
+        for name, value in injected.items():
+            if name != "study":
+                yield from ("-p", f"{path.stem}:{name}={value}")
 
 
 def certificate(project: Project, study: str) -> tuple[str, list[str]]:
