@@ -147,8 +147,9 @@ class Exhibits:
 
     def other_models(self) -> Markdown:
         """Show the study's pre-specified models that are not shown yet; curves are drawn, not tabulated."""
-        estimated = {ModelName.of(row.model).base for row in self.results.rows if row.design not in CURVES}
-        left = [base for base in self.study.models if base in estimated and base not in self._shown_models]
+        estimated = {ModelName.of(row.model).base for row in self.results.rows}
+        tabulated = [base for base, model in self.study.models.items() if model.design not in CURVES]
+        left = [base for base in tabulated if base in estimated and base not in self._shown_models]
         return NOTHING.join(self.model_table(base) for base in left)
 
     def estimates_of(self, notebook: str) -> Markdown:

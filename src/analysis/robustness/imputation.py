@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 from scipy import stats
-from statsmodels.imputation.mice import MICEData
+from sklearn.experimental import enable_iterative_imputer  # noqa: F401
+from sklearn.impute import IterativeImputer
 
 from analysis.models.batched import Floats
 from analysis.models.design_matrix import NotEstimableError, design_matrix
@@ -17,11 +18,8 @@ from analysis.robustness.targets import Target
 from analysis.study.grammar import Formula
 
 IMPUTATIONS = 20
-BURN_IN, BETWEEN = 5, 2
-"""Cycles of the chained equations up to the first imputation, and between two; one is enough for one variable."""
-
-DONORS = 5
-"""Rows of similar prediction from which a value is drawn; five as in van Buuren (2018), sec. 3.4.3."""
+CYCLES = 10
+"""Cycles of the chained equations for each imputation; one is enough for one variable."""
 
 MOST_MISSING = 0.5
 """Where more than this share of rows lacks a value, an analysis would rest on the imputation and not on data."""
@@ -30,10 +28,12 @@ MOST_MISSING = 0.5
 def imputation(target: Target, seed: int) -> list[Estimate]:
     """Estimate a target with its missing covariates and exposures imputed.
 
-    Numbers are imputed by chained equations with predictive mean matching, from the outcome and all variables of the
-    formula, and the linear form of the model is fitted in each completed table. It is assumed that, given these, what
-    is missing is missing at random. Outcomes are not imputed; see `manski_bounds` and `lee_bounds` for these. Neither
-    are attributes, nor an exposure with a landmark, which is missing where the unit is not at risk.
+    Numbers are drawn by chained equations from their normal predictive distribution given the outcome and all variables
+    of the formula, and the linear form of the model is fitted in each completed table. It is assumed that, given these,
+    what is missing is missing at random. Predictive mean matching is not used: with predictors of few values most
+    predictions tie, and the matching of statsmodels then draws from the same few rows, so that errors are too small.
+    Outcomes are not imputed; see `manski_bounds` and `lee_bounds` for these. Neither are attributes, nor an exposure
+    with a landmark, which is missing where the unit is not at risk.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def imputation(target: Target, seed: int) -> list[Estimate]:
     References
     ----------
     Rubin (1987), Multiple imputation for nonresponse in surveys, ch. 3. Barnard and Rubin (1999), Small-sample degrees
-    of freedom with multiple imputation, eq. 3. Little (1988), Missing-data adjustments in large surveys, for matching.
+    of freedom with multiple imputation, eq. 3. van Buuren (2018), Flexible imputation of missing data, sec. 4.5.
     """
     variables = sorted(Formula.parse(target.model.formula).variables)
     rows = target.rows.dropna(subset=[target.outcome])
@@ -124,14 +124,21 @@ def _completed(
     target: Target, rows: pd.DataFrame, variables: list[str], incomplete: list[str], seed: int
 ) -> Iterator[pd.DataFrame]:
     """Yield the rows with their missing numbers filled in, once for each imputation."""
-    # The order of rows must not matter, and names must be plain where the library makes formulas of them.
+    # The order of rows must not matter.
     rows = rows.sort_values(["unit_id", "period"] if "period" in rows else "unit_id", kind="stable")
     known = pd.get_dummies(rows[[target.outcome, *variables]], drop_first=True, dtype="float64")
     known = known.loc[:, [name in incomplete or bool((known[name] != known[name].iloc[0]).any()) for name in known]]
-    names = {name: f"v{position}" for position, name in enumerate(known.columns)}
-    plain = known.rename(columns=names).reset_index(drop=True)
-    chain = MICEData(plain, k_pmm=DONORS, rng=target.rng(seed, "imputation"))
-    for turn in range(IMPUTATIONS):
-        chain.update_all(1 if len(incomplete) == 1 else BURN_IN if turn == 0 else BETWEEN)
-        filled = {name: chain.data[names[name]].to_numpy("float64") for name in incomplete}
-        yield rows.assign(**filled)
+    scale = known.std().replace(0.0, 1.0)
+    standardised = (known - known.mean()) / scale
+    rng = target.rng(seed, "imputation")
+    for _ in range(IMPUTATIONS):
+        chain = IterativeImputer(
+            sample_posterior=True,
+            max_iter=1 if len(incomplete) == 1 else CYCLES,
+            tol=0.0,
+            random_state=int(rng.integers(2**31)),
+        )
+        drawn = pd.DataFrame(chain.fit_transform(standardised), index=known.index, columns=known.columns)
+        yield rows.assign(
+            **{name: known[name].fillna(drawn[name] * scale[name] + known[name].mean()) for name in incomplete}
+        )
