@@ -10,8 +10,12 @@ from analysis.models.estimates import Estimate
 from analysis.robustness.targets import Target, cluster_codes, number_of_clusters, vcov_name
 
 
+MOST_UNITS = 2_500
+"""Of more units than these no single one carries an estimate: only whole clusters are left out."""
+
+
 def leave_one_out(target: Target) -> tuple[list[Estimate], pd.DataFrame]:
-    """Estimate a target without each unit, and without each cluster, in turn.
+    """Estimate a target without each unit, if there are not too many, and without each cluster, in turn.
 
     Returns
     -------
@@ -21,8 +25,11 @@ def leave_one_out(target: Target) -> tuple[list[Estimate], pd.DataFrame]:
     """
     rows: list[Estimate] = []
     tables: list[pd.DataFrame] = []
-    groupings = {"unit": target.complete["unit_id"]}
-    if target.cluster and target.cluster != "unit_id":
+    groupings = {}
+    clustered = target.cluster is not None and target.cluster != "unit_id"
+    if target.data.n_units <= MOST_UNITS or not clustered:
+        groupings["unit"] = target.complete["unit_id"]
+    if target.cluster is not None and clustered:
         groupings[target.cluster] = target.complete[target.cluster]
     full = _fit(target, np.ones(len(target.y), dtype=np.bool_)).estimate[0]
     for kind, labels in groupings.items():
