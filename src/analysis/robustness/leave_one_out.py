@@ -9,7 +9,6 @@ from analysis.models.batched import Fits, Flags, codes, fit_exposures, leave_gro
 from analysis.models.estimates import Estimate
 from analysis.robustness.targets import Target, cluster_codes, number_of_clusters, vcov_name
 
-
 MOST_UNITS = 2_500
 """Of more units than these no single one carries an estimate: only whole clusters are left out."""
 
