@@ -1,12 +1,10 @@
 """How much faster batched estimation is than one regression at a time, with the same numbers.
 
-Run as ``python -m analysis.robustness.bench``. Each ratio compares both ways in the same run, so that it depends little
-on the machine; the slow way is timed on a few regressions and extrapolated.
+The slow way is timed on a few regressions and extrapolated.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import combinations
 from time import perf_counter
 
@@ -14,41 +12,13 @@ import numpy as np
 import pandas as pd
 import statsmodels.formula.api as smf
 
+from analysis.bench.ratio import Ratio
 from analysis.models.batched import fit_exposures, fit_subsets, one_thread
 from analysis.robustness.permutation import permutations
 
 ROWS, CLUSTERS, COVARIATES = 1_000, 50, 14
 FITS = 10_000
 SLOW_FITS = 20
-
-
-@dataclass(frozen=True)
-class Ratio:
-    """One comparison.
-
-    Attributes
-    ----------
-    seconds, slow_seconds : of all `FITS` regressions, batched and (extrapolated) one at a time.
-    difference : largest relative difference between the two ways in estimates and standard errors.
-    goal : what the ratio is to reach.
-    """
-
-    name: str
-    seconds: float
-    slow_seconds: float
-    difference: float
-    goal: float
-
-    @property
-    def ratio(self) -> float:
-        """How many times as fast the batched way is."""
-        return self.slow_seconds / self.seconds
-
-    def __str__(self) -> str:
-        return (
-            f"{self.name}: {self.seconds:.2f} s batched, {self.slow_seconds:.0f} s one at a time, "
-            f"{self.ratio:.0f} times as fast (goal {self.goal:.0f}); largest relative difference {self.difference:.0e}"
-        )
 
 
 def specifications(seed: int = 1) -> Ratio:
@@ -70,7 +40,8 @@ def specifications(seed: int = 1) -> Ratio:
         slow[position] = fit.params["exposure"], fit.bse["exposure"]
     slow_seconds = (perf_counter() - start) * FITS / SLOW_FITS
     fast = np.column_stack([fits.estimate, fits.std_error])[chosen]
-    return Ratio("10,000 specifications", seconds, slow_seconds, _difference(fast, slow), 50)
+    what = "10,000 specifications with clustered errors"
+    return Ratio(what, "statsmodels formulas, one by one", "s", seconds, slow_seconds, _difference(fast, slow), 1 / 50)
 
 
 def randomisations(seed: int = 1) -> Ratio:
@@ -97,7 +68,7 @@ def randomisations(seed: int = 1) -> Ratio:
         slow[i] = fit.params["exposure"], fit.bse["exposure"]
     slow_seconds = (perf_counter() - start) * FITS / SLOW_FITS
     fast = np.column_stack([np.concatenate(estimates), np.concatenate(errors)])[:SLOW_FITS]
-    return Ratio("10,000 permutations", seconds, slow_seconds, _difference(fast, slow), 30)
+    return Ratio("10,000 permutations", "refitting each", "s", seconds, slow_seconds, _difference(fast, slow), 1 / 30)
 
 
 def _data(seed: int) -> tuple[pd.DataFrame, np.ndarray, np.ndarray, np.ndarray]:
@@ -113,9 +84,3 @@ def _data(seed: int) -> tuple[pd.DataFrame, np.ndarray, np.ndarray, np.ndarray]:
 
 def _difference(fast: np.ndarray, slow: np.ndarray) -> float:
     return float(np.abs(fast / slow - 1).max())
-
-
-if __name__ == "__main__":
-    smf.ols("y ~ x", pd.DataFrame({"x": [0.0, 1, 2], "y": [0.0, 1, 1]})).fit()
-    for measured in (specifications(), randomisations()):
-        print(measured)

