@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 EMBEDDED := benchmark campaigns
-DOWNLOADED := petitions countries protests reviews policing attention
+DOWNLOADED := petitions countries protests reviews policing bodycams attention
 export PYTHONHASHSEED := 0
 
 .DEFAULT_GOAL := all
@@ -50,15 +50,13 @@ verify: .venv/ready       ## re-run the committed reports in a temporary folder 
 	@$(BIN)/python -m analysis.report.verify $(NAME)
 
 bench: .venv/ready        ## measure speed as ratios, into docs/benchmarks.md
-	@$(BIN)/python -m analysis.run.bench --write docs/benchmarks.md
-	@$(BIN)/python -m analysis.robustness.bench
-	@$(BIN)/python -m analysis.models.bench
+	@$(BIN)/python -m analysis.bench --write docs/benchmarks.md
 
 test: .venv/ready         ## run every test, the linter and the type checker
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
+	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 lab: .venv/ready          ## open JupyterLab with the project's kernel
 	@$(BIN)/jupyter lab --notebook-dir=.
