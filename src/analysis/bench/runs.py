@@ -49,8 +49,10 @@ while running:
 """
 
 # The least that forking kernels can cost: the same warm kernels through nbclient, and nothing else of a run.
+# A grammar compiler that jsonschema imports, for a format that notebooks don't have, is kept out as the run keeps it out.
 _WARM = """\
-import asyncio
+import asyncio, sys
+sys.modules["rfc3987_syntax"] = None
 import nbformat
 from nbclient import NotebookClient
 slots = asyncio.Semaphore({slots})

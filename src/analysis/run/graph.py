@@ -176,6 +176,15 @@ class Graph:
             temporary.write_text(json.dumps(known), encoding="utf-8")
         return known
 
+    def register(self, study: str) -> str:
+        """Register a study's hypotheses, and remember that they are, so that the next run need not validate anew."""
+        from analysis.study.register import register_study
+
+        said = register_study(study, self.root)
+        self._validated(study)
+        self.plans[study].unregistered.clear()
+        return said
+
     def fixed_inputs(self, task: Task) -> dict[str, str]:
         """Hash what a task is made from, as it is when this is first asked, apart from the files it reads."""
         if task not in self._fixed:

@@ -105,7 +105,7 @@ class Run:
             await self._render(task)
             return
         if step(task.name) >= step(DECIDING) and self._graph.plans[task.study].unregistered:
-            self._register(task.study)
+            self._progress.note(self._graph.register(task.study))
         upcoming = next((str(t) for t in self._waiting if t.kind == "notebook"), "")
         self._progress.start(str(task), upcoming)
         began = time.monotonic()
@@ -117,13 +117,6 @@ class Run:
         self._refuse_crossings(task, job, written, reads)
         self._keep(task, job.stage, inputs, reads, time.monotonic() - began, cell_seconds=executed.cell_seconds)
         self._progress.done(str(task))
-
-    def _register(self, study: str) -> None:
-        """Register what the study's hypotheses are, before the first notebook that estimates them."""
-        from analysis.study.register import register_study
-
-        self._progress.note(register_study(study, self._graph.root))
-        self._graph.plans[study].unregistered.clear()
 
     async def _render(self, task: Task) -> None:
         graph = self._graph
