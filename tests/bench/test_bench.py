@@ -12,11 +12,17 @@ from analysis.bench.runs import FORKED, OURS
 
 def test_a_ratio_is_the_median_of_the_rounds_and_not_the_ratio_of_medians() -> None:
     times = {"papermill": [40.0, 30.0, 80.0], FORKED: [5.0, 10.0, 20.0], OURS: [10.0, 10.0, 10.0]}
-    text = page(times, [(30.0, 20.0), (30.0, 25.0), (30.0, 30.0)], [Ratio("fits", "a loop", "s", 1, 4, 1e-12, 0.5)])
+    text = page(
+        times,
+        [(30.0, 20.0), (30.0, 25.0), (30.0, 30.0)],
+        {"nothing": 0.25},
+        [Ratio("fits", "a loop", "s", 1, 4, 1e-12, 0.5)],
+    )
     assert "| papermill | 40.00 | 4.00 |" in text
     assert f"| {FORKED} | 10.00 | 1.00 |" in text
     assert f"This run takes 1.00 times the {FORKED}." in text
     assert "| `make` | 30.0 | 1.20 |" in text
+    assert "| nothing | 0.25 |" in text
     assert "| fits | a loop | 1.00 s | 4.00 s | 0.25 | 0.5 | 1e-12 |" in text
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from analysis.bench.estimators import bootstrap, fixed_effects
 from analysis.bench.ratio import Ratio
-from analysis.bench.runs import FORKED, OURS, cold, measure
+from analysis.bench.runs import FORKED, OURS, cold, imports, measure
 from analysis.bench.sweeps import randomisations, specifications
 from analysis.project import Project
 
@@ -42,6 +42,14 @@ cores, and one start of the warm server. Goal: 1.25 times that.
 | --- | ---: | ---: |
 """
 
+_IMPORTS = """
+What a process imports before it does anything, which is what a run with nothing to do consists of. A grammar compiler
+that jsonschema would import, for a format that notebooks don't have, is kept out.
+
+| | seconds |
+| --- | ---: |
+"""
+
 _ESTIMATION = """
 ## Estimation
 
@@ -52,13 +60,19 @@ Both ways compute the same numbers, to the relative difference that is given.
 """
 
 
-def page(times: dict[str, list[float]], colds: list[tuple[float, float]], ratios: Iterable[Ratio]) -> str:
+def page(
+    times: dict[str, list[float]],
+    colds: list[tuple[float, float]],
+    imported: dict[str, float],
+    ratios: Iterable[Ratio],
+) -> str:
     """Write the results as Markdown.
 
     Parameters
     ----------
     times : contender to its seconds, one per round.
     colds : seconds of the embedded studies, and the least that they could take, one pair per round.
+    imported : what a process imports to its seconds.
     """
     machine = f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
     text = _RUN.format(machine=machine, rounds=len(colds))
@@ -68,6 +82,7 @@ def page(times: dict[str, list[float]], colds: list[tuple[float, float]], ratios
     took, least = (list(each) for each in zip(*colds, strict=True))
     text += _COLD + f"| cell times ÷ cores + one preload | {statistics.median(least):.1f} | 1.00 |\n"
     text += f"| `make` | {statistics.median(took):.1f} | {_ratio(took, least):.2f} |\n"
+    text += _IMPORTS + "".join(f"| {name} | {each:.2f} |\n" for name, each in imported.items())
     return text + _ESTIMATION + "".join(f"{ratio.row()}\n" for ratio in ratios)
 
 
@@ -83,7 +98,8 @@ def main(argv: list[str]) -> None:
     arguments = parser.parse_args(argv)
     times = measure(arguments.rounds)
     colds = [cold(EMBEDDED, Project.here().root) for _ in range(arguments.rounds)]
-    text = page(times, colds, [specifications(), randomisations(), bootstrap(), *fixed_effects()])
+    imported = imports(arguments.rounds)
+    text = page(times, colds, imported, [specifications(), randomisations(), bootstrap(), *fixed_effects()])
     print(text)
     if arguments.write:
         arguments.write.write_text(text, encoding="utf-8")

@@ -53,7 +53,10 @@ def make_case(root: Path) -> None:
     (root / "Snakefile").write_text(snakefile, encoding="utf-8")
     _write(root / "pipeline.yaml", _pipeline())
     argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    _write(root / f"share/jupyter/kernels/{_PLAIN}/kernel.json", {"argv": argv, "display_name": _PLAIN, "language": "python"})
+    _write(
+        root / f"share/jupyter/kernels/{_PLAIN}/kernel.json",
+        {"argv": argv, "display_name": _PLAIN, "language": "python"},
+    )
     install(root)
 
 

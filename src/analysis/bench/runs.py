@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -49,7 +50,7 @@ while running:
 """
 
 # The least that forking kernels can cost: the same warm kernels through nbclient, and nothing else of a run.
-# A grammar compiler that jsonschema imports, for a format that notebooks don't have, is kept out as the run keeps it out.
+# A grammar compiler that jsonschema imports, for a format that notebooks don't have, is kept out as in the run.
 _WARM = """\
 import asyncio, sys
 sys.modules["rfc3987_syntax"] = None
@@ -148,6 +149,26 @@ def cold(studies: list[str], project: Path) -> tuple[float, float]:
         took = seconds([sys.executable, "-m", "analysis.run", *studies], root)
         records = [json.loads(file.read_text(encoding="utf-8")) for file in (root / ".clicks/state").rglob("*.json")]
     return took, sum(r["cell_seconds"] for r in records) / (os.cpu_count() or 1) + preload()
+
+
+IMPORTED = {
+    "the run, where nothing is to be done": "import analysis.run.__main__",
+    "and where a study is to be validated": "import analysis.run.__main__, analysis.study",
+    "and where notebooks are to be executed": "import analysis.run.__main__, sys\n"
+    "sys.modules['rfc3987_syntax'] = None\nimport nbclient",
+    "papermill": "import papermill",
+}
+"""What a process imports: this run's own in its three states, and papermill's, which it does without."""
+
+
+def imports(rounds: int) -> dict[str, float]:
+    """Time what each of `IMPORTED` adds to the start of Python: the median, in seconds."""
+
+    def once(code: str) -> float:
+        return statistics.median(seconds([sys.executable, "-c", code], Path.cwd()) for _ in range(rounds))
+
+    bare = once("pass")
+    return {name: once(code) - bare for name, code in IMPORTED.items()}
 
 
 def preload() -> float:
