@@ -15,11 +15,13 @@ from scipy import stats
 from scipy.optimize import brentq, minimize
 from scipy.special import expit
 from statsmodels.miscmodels.ordinal_model import OrderedModel
+from statsmodels.tools.numdiff import approx_fprime
 
 from analysis.models.design_matrix import DesignMatrix
 from analysis.models.estimates import Estimate
 from analysis.models.linear import lpm
-from analysis.models.logit import firth, ordered_logit
+from analysis.models.logit import firth
+from analysis.models.ordered import OrderedLogit, ordered_logit
 from analysis.models.vcov import FEWEST_CLUSTERS, MANY_CLUSTERS
 
 Floats = NDArray[np.float64]
@@ -272,13 +274,23 @@ def test_ordered_logit_by_maximising_its_likelihood() -> None:
     assert {(row.vcov, row.note) for row in rows} == {("information matrix", "")}
 
 
+@pytest.mark.parametrize("levels", [2, 4])
+def test_the_derivatives_of_the_ordered_likelihood_are_those_by_differences(levels: int) -> None:
+    y, x = stages()
+    level = pd.Series(pd.Categorical(np.minimum(np.searchsorted([0, 2, 4, 5], y), levels - 1), ordered=True))
+    model = OrderedLogit(level, pd.DataFrame(x), distr="logit")
+    at = np.array([0.3, -0.2, -0.4, 0.1, 0.2])[: levels + 1]
+    np.testing.assert_allclose(model.score_obs(at), approx_fprime(at, model.loglikeobs, centered=True), atol=1e-7)
+    np.testing.assert_allclose(model.hessian(at), approx_fprime(at, model.score, centered=True), atol=1e-5)
+
+
 def test_ordered_logit_of_two_levels_is_the_logit() -> None:
     y, x, _ = made_up()
     data = design(y, x)
     logit = sm.Logit(data.y, data.x).fit(disp=False)
     rows = by_term(ordered_logit(data, "m", "o"))
     for term, row in rows.items():
-        assert (row.estimate, row.std_error) == pytest.approx((logit.params[term], logit.bse[term]), rel=1e-4)
+        assert (row.estimate, row.std_error) == pytest.approx((logit.params[term], logit.bse[term]), rel=1e-8)
 
 
 def test_a_regressor_that_separates_an_ordered_outcome_has_no_numbers_and_the_others_keep_theirs() -> None:

@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.models.design_matrix import NotEstimableError
-from analysis.models.staggered import Rules, callaway_santanna, imputation, stacked
+from analysis.models.imputed import imputation
+from analysis.models.staggered import Rules, callaway_santanna, stacked
 from analysis.models.staggered_panel import Panel, staggered_panel
 from analysis.models.sun_abraham import sun_abraham
 from analysis.models.two_way import bacon, twfe
@@ -142,6 +143,58 @@ def test_sun_abraham_cohort_by_cohort_equals_the_whole_regression(share: float) 
     for time, effect in whole.event_study_effects.items():
         assert found.events["estimate"][time] == pytest.approx(effect["effect"], abs=1e-10)
         assert found.events["std_error"][time] == pytest.approx(effect["se"], abs=1e-10)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(("share", "never", "anticipation"), [(1.0, True, 0), (0.85, True, 0), (1.0, False, 1)])
+def test_imputation_of_all_at_once_equals_that_of_one_horizon_at_a_time(
+    weighted: bool, share: float, never: bool, anticipation: int
+) -> None:
+    from diff_diff import ImputationDiD, SurveyDesign
+
+    rows = made.panel(n=40).sample(frac=share, random_state=2)
+    rows = rows if weighted else rows.drop(columns="weight")
+    panel = staggered_panel(rows if never else rows[rows["cohort"] > 0], anticipation=anticipation)
+    found = imputation(panel, Rules(anticipation=anticipation, leads=4, lags=3))
+    columns = {"outcome": "y", "unit": "unit", "time": "period", "first_treat": "cohort"}
+    design = {"survey_design": SurveyDesign(weights="weight", psu="cluster")} if weighted else {}
+    estimator = ImputationDiD(anticipation=anticipation, cluster="cluster", pretrends=True, horizon_max=4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        other = estimator.fit(panel.rows, **columns, **design)
+        events = other.aggregate("event_study")
+    assert (found.overall, found.error) == pytest.approx((other.overall_att, other.overall_se), abs=1e-9)
+    assert list(found.events.index) == sorted(int(e) for e in events.event_time)
+    expected = pd.DataFrame({"att": events.att, "se": events.se}, index=events.event_time).sort_index()
+    expected.loc[-1 - anticipation, "se"] = np.nan
+    np.testing.assert_allclose(found.events[["estimate", "std_error"]], expected, atol=1e-9)
+
+
+def test_effects_without_anything_to_impute_from_are_left_out() -> None:
+    # Two towns that share no unexposed period with others say nothing of the periods of the others.
+    rows = made.panel(n=40).drop(columns="weight")
+    apart = rows[rows["unit"].isin(["town-000", "town-001"]) & (rows["period"] == made.FIRST + 2)]
+    late = rows[~rows["unit"].isin(["town-000", "town-001"]) & (rows["period"] != made.FIRST + 2)]
+    more = late[late["unit"] == "town-002"].assign(period=made.FIRST + 2, y=0.0).head(1)
+    panel = staggered_panel(pd.concat([apart, late, more]))
+    found, without = imputation(panel, RULES), imputation(staggered_panel(pd.concat([late, more])), RULES)
+    assert found.overall == pytest.approx(without.overall, abs=1e-9)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_decomposition_equals_diff_diffs(weighted: bool) -> None:
+    from diff_diff import BaconDecomposition, SurveyDesign
+
+    rows = made.panel(n=40)
+    panel = staggered_panel(rows if weighted else rows.drop(columns="weight"))
+    columns = {"outcome": "y", "unit": "unit", "time": "period", "first_treat": "cohort"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        other = BaconDecomposition().fit(panel.rows, **columns, survey_design=SurveyDesign(weights="weight"))
+    theirs = other.to_dataframe().sort_values("estimate")
+    mine = bacon(panel).pairs.sort_values("estimate")
+    np.testing.assert_allclose(mine["estimate"], theirs["estimate"], atol=1e-9)
+    np.testing.assert_allclose(mine["weight"], theirs["weight"], atol=1e-9)
 
 
 def test_sun_abraham_compares_with_the_last_cohort_where_all_become_exposed() -> None:

@@ -11,8 +11,10 @@ import pytest
 import statsmodels.api as sm
 from regression_data import by_term, design, dummies, panel
 
+from analysis.models import vcov
 from analysis.models.counts import negative_binomial, poisson
 from analysis.models.design_matrix import NotEstimableError
+from analysis.models.vcov import MANY_WEIGHTED
 
 
 def doctor_visits() -> tuple[pd.Series, dict[str, pd.Series]]:
@@ -25,11 +27,12 @@ def absorbing(table: pd.DataFrame, **parts: object) -> object:
     return design(table["count"], {"a": table["a"], "b": table["b"]}, absorb=effects, **parts)
 
 
-def test_clustered_poisson_as_in_stata() -> None:
+def test_clustered_poisson_as_in_stata(monkeypatch: pytest.MonkeyPatch) -> None:
     # Stata: poisson accident yr_con op_75_79, vce(cluster ship), as quoted in statsmodels' tests. Its factor is
     # G/(G - 1); here (n - 1)/(n - k) is added, as in linear models.
     path = Path(sm.__file__).parent / "discrete/tests/results/ships.csv"
     ships = pd.read_csv(path).dropna()
+    monkeypatch.setattr(vcov, "MANY_WEIGHTED", 0)
     x = {"yr_con": ships["yr_con"], "op_75_79": ships["op_75_79"]}
     rows = by_term(poisson(design(ships["accident"], x, {"ship": ships["ship"]}), "m", "y"))
     published = {
@@ -72,11 +75,26 @@ def test_poisson_with_effects_has_the_numbers_of_dummies_and_of_pyfixest() -> No
 
 
 def test_poisson_with_one_effect_is_clustered_as_in_pyfixest() -> None:
-    table = panel(units=80)
+    table = panel(units=MANY_WEIGHTED)
     theirs = pyfixest.fepois("count ~ a + b | period", table, vcov={"CRV1": "unit"}, iwls_tol=1e-12)
     x, unit, period = {"a": table["a"], "b": table["b"]}, {"unit": table["unit"]}, {"period": table["period"]}
     rows = poisson(design(table["count"], x, unit, absorb=period), "m", "y")
     np.testing.assert_allclose([r.std_error for r in rows], theirs.se(), rtol=1e-6)
+    assert rows[0].vcov == "CRV1(unit)"
+
+
+def test_with_fewer_clusters_errors_are_those_of_a_jackknife_to_one_step() -> None:
+    table = panel(units=40)
+    x, unit, period = {"a": table["a"], "b": table["b"]}, {"unit": table["unit"]}, {"period": table["period"]}
+    rows = poisson(design(table["count"], x, unit, absorb=period), "m", "y")
+    without = []
+    for one in table["unit"].unique():
+        kept = table[table["unit"] != one].reset_index(drop=True)
+        data = design(kept["count"], {"a": kept["a"], "b": kept["b"]}, absorb={"period": kept["period"]})
+        without.append([row.estimate for row in poisson(data, "m", "y")])
+    jackknife = np.sqrt(39 / 40 * ((np.array(without) - [row.estimate for row in rows]) ** 2).sum(axis=0))
+    np.testing.assert_allclose([row.std_error for row in rows], jackknife, rtol=0.03)
+    assert {(row.vcov, row.n_clusters, row.note) for row in rows} == {("CR3+Satterthwaite(unit), 40 clusters", 40, "")}
 
 
 def test_levels_without_any_event_are_left_out_and_counted() -> None:

@@ -11,6 +11,7 @@ from regression_data import by_term, design, dummies, panel
 from scipy import linalg, stats
 from wildboottest.wildboottest import WildboottestCL
 
+from analysis.models.cr2 import bias_reduced
 from analysis.models.design_matrix import NotEstimableError
 from analysis.models.linear import FEW_EFFECTIVE_CLUSTERS, fitted, lpm, ols
 from analysis.models.usable_rows import usable_rows
@@ -89,6 +90,27 @@ def test_bias_reduced_errors_are_those_of_their_definition(effects: list[str], c
     order = [rows.names.index(term) for term in ("a", "b")]
     np.testing.assert_allclose(variance.std_error[order], errors[:2], rtol=1e-8)
     np.testing.assert_allclose(variance.df[order], df[:2], rtol=1e-8)
+
+
+@pytest.mark.parametrize("effects", [[], ["unit"], ["period"], ["unit", "period"]])
+def test_cr3_is_the_jackknife_of_least_squares_that_leaves_out_one_cluster_at_a_time(effects: list[str]) -> None:
+    table = panel(units=20, periods=6)
+    codes = pd.factorize(table["region" if "unit" in effects else "unit"], sort=True)[0]
+    extra = dummies(table, effects) if effects else np.ones((len(table), 1))
+    x, y = np.column_stack([table[["a", "b"]], extra]), table["y"].to_numpy()
+    whole = np.linalg.lstsq(x, y)[0][:2]
+    without = [np.linalg.lstsq(x[codes != g], y[codes != g])[0][:2] - whole for g in range(codes.max() + 1)]
+    left = x[:, :2] - extra @ np.linalg.lstsq(extra, x[:, :2])[0]
+    rows = usable_rows(design(y, {"a": x[:, 0], "b": x[:, 1]}, absorb={e: table[e] for e in effects} or None))
+    basis = np.full((len(y), 1), len(y) ** -0.5)
+    if rows.effects is not None:
+        found = rows.effects.unnested_basis(codes, np.ones(len(y)), 100)
+        assert found is not None
+        basis = found
+    residuals = y - x @ np.linalg.lstsq(x, y)[0]
+    matrix, _ = bias_reduced(left, residuals, np.linalg.inv(left.T @ left), basis, codes, jackknife=True)
+    scale = codes.max() / (codes.max() + 1)
+    np.testing.assert_allclose(matrix, scale * sum(np.outer(one, one) for one in without), rtol=1e-8)
 
 
 def test_degrees_of_freedom_where_they_are_known() -> None:

@@ -9,6 +9,7 @@ import statsmodels.api as sm
 from regression_data import by_term, design
 from scipy.special import expit
 
+from analysis.models import vcov
 from analysis.models.design_matrix import NotEstimableError
 from analysis.models.logit import logit
 
@@ -64,8 +65,9 @@ def test_factors_and_interactions_move_together() -> None:
     assert "a:kind[T.v]:log_odds" in rows
 
 
-def test_the_delta_method_is_the_gradient_by_finite_differences() -> None:
+def test_the_delta_method_is_the_gradient_by_finite_differences(monkeypatch: pytest.MonkeyPatch) -> None:
     y, x, clusters = made_up()
+    monkeypatch.setattr(vcov, "MANY_WEIGHTED", 60)
     rows = by_term(logit(design(y, x, {"g": clusters}), "m", "y"))
     m = np.column_stack([np.ones(len(y)), *x.values()])
     beta = np.array([rows[f"{c}:log_odds"].estimate for c in ("Intercept", *x)])

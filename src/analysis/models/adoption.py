@@ -5,11 +5,12 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
-from formulaic import Formula
 
 from analysis.dates import numbered
-from analysis.models.design_matrix import INTERCEPT, NotEstimableError, design_matrix, sample
+from analysis.models.design_matrix import NotEstimableError, design_matrix, sample
+from analysis.models.formulas import INTERCEPT, outcome_of, regressors_of
 from analysis.models.staggered_panel import Panel, staggered_panel
 from analysis.models.vcov import few_clusters
 from analysis.study.pipeline import models_of
@@ -72,40 +73,43 @@ def first_exposed(rows: pd.DataFrame, exposure: str) -> pd.Series:
     ------
     NotEstimableError : another value, or an exposure that ends again; the message names unit and period.
     """
-    known = rows[["unit_id", "period", exposure]].dropna().sort_values(["unit_id", "period"], kind="stable")
+    known = rows[["unit_id", "period", exposure]].dropna()
     if known.empty:
         raise NotEstimableError(f"{exposure} is missing in all rows")
-    other = known[~known[exposure].isin([0, 1])]
+    unit, units = pd.factorize(known["unit_id"], sort=True)
+    number = numbered(known["period"]).to_numpy("int64")
+    order = np.lexsort((number, unit))
+    known, unit, number = known.iloc[order], unit[order], number[order]
+    value = known[exposure].to_numpy("float64")
+    other = np.flatnonzero((value != 0) & (value != 1))
     if len(other):
-        unit, period, value = other.iloc[0]
-        raise NotEstimableError(f"{exposure} is {value:g} for {unit} in {period}; an event study needs 0 or 1")
-    before = known.groupby("unit_id")[exposure].shift()
-    ended = known[known[exposure] < before]
+        name, period, found = known.iloc[other[0]]
+        raise NotEstimableError(f"{exposure} is {found:g} for {name} in {period}; an event study needs 0 or 1")
+    ended = 1 + np.flatnonzero((unit[1:] == unit[:-1]) & (value[1:] < value[:-1]))
     if len(ended):
-        unit, period, _ = ended.iloc[0]
+        name, period, _ = known.iloc[ended[0]]
         raise NotEstimableError(
-            f"{exposure} ends again in {len(ended)} unit-periods, the first {unit} in {period}; an event study needs "
+            f"{exposure} ends again in {len(ended)} unit-periods, the first {name} in {period}; an event study needs "
             "exposure that stays (`transform: present` with `window: all`)"
         )
-    exposed = known[known[exposure] == 1]
-    if exposed.empty:
+    if not value.any():
         raise NotEstimableError(f"no unit is ever exposed: {exposure} is 0 in all {len(known)} rows")
-    found: pd.Series = numbered(exposed["period"]).groupby(exposed["unit_id"]).min()
-    return found.reindex(sorted(known["unit_id"].unique()))
+    first = pd.Series(number[value == 1]).groupby(unit[value == 1]).min().reindex(range(len(units)))
+    return first.set_axis(pd.Index(units, name="unit_id"))
 
 
 def adoption_in(study: Study, model: Model, spec: EventStudy, rows: pd.DataFrame) -> Adoption:
     """Return who becomes exposed when in some rows of the analysis table, as `sample` gives them."""
-    formula = Formula(model.formula)
-    outcome = str(formula.lhs).strip()
-    exposure = next(str(name) for name in sorted(formula.rhs.required_variables) if name in study.exposures)
+    outcome = outcome_of(model.formula)
+    exposure = next(name for name in regressors_of(model.formula) if name in study.exposures)
     cohort = first_exposed(rows, exposure)
     data = design_matrix(study, model, rows)
     used = rows.loc[data.y.index]
     covariates = data.x.drop(columns=[exposure, INTERCEPT], errors="ignore")
     coded = covariates.set_axis([f"x{i}" for i in range(covariates.shape[1])], axis=1)
+    number = numbered(used["period"])
     given = coded.assign(
-        unit=used["unit_id"], period=numbered(used["period"]), cohort=used["unit_id"].map(cohort), y=data.y,
+        unit=used["unit_id"], period=number, cohort=used["unit_id"].map(cohort), y=data.y,
         cluster=used["unit_id"] if data.cluster is None else data.cluster,
         weight=1.0 if data.weights is None else data.weights,
     )  # fmt: skip
@@ -120,5 +124,5 @@ def adoption_in(study: Study, model: Model, spec: EventStudy, rows: pd.DataFrame
         notes.append(f"{panel.n_always} units are left out, as they are exposed from the first period they have")
     name = "unit_id" if data.clusters is None else str(data.clusters.columns[0])
     notes.append(few_clusters(panel.rows[["cluster"]].set_axis([name], axis=1)))
-    periods = dict(zip(numbered(used["period"]), used["period"], strict=True))
+    periods = dict(zip(number, used["period"], strict=True))
     return Adoption(panel, periods, outcome, exposure, name, "; ".join(filter(None, notes)))

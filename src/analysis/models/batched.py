@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +35,8 @@ EXACT = 1 - 1e-9
 
 MOST_COLUMNS = 400
 """More columns for the levels of effects would cost more than fitting anew."""
+
+_LIMITED = ContextVar("limited", default=False)
 
 _CELLS = 1 << 19
 """Numbers in one block of work: 4 MB, which stays in a processor's cache."""
@@ -232,8 +235,15 @@ def leave_groups_out(x: Floats, y: Floats, focal: int, groups: Codes, absorb: Ef
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Keep matrix products on one thread: split over several, their sums may differ in the last digit."""
-    with threadpool_limits(limits=1):
+    if _LIMITED.get():
         yield
+        return
+    token = _LIMITED.set(True)
+    try:
+        with threadpool_limits(limits=1):
+            yield
+    finally:
+        _LIMITED.reset(token)
 
 
 def codes(labels: object) -> Codes:

@@ -9,7 +9,7 @@ statsmodels on dummies.
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import statsmodels.api as sm
@@ -19,7 +19,7 @@ from analysis.models.design_matrix import DesignMatrix, NotEstimableError
 from analysis.models.estimates import Estimate
 from analysis.models.linear import enough_rows
 from analysis.models.usable_rows import Flags, Floats, UsableRows, usable_rows
-from analysis.models.vcov import Fit, Variance, inverse, least_squares, likelihood
+from analysis.models.vcov import Fit, Variance, by_scores, inverse, least_squares, likelihood
 
 RATE_RATIO = "log rate ratio"
 _STEPS = 200
@@ -30,7 +30,7 @@ def poisson(data: DesignMatrix, model: str, outcome: str) -> list[Estimate]:
     """Fit a count, or anything that is not negative, by Poisson pseudo-maximum likelihood.
 
     The estimates are consistent wherever the mean is right, whatever the distribution about it; hence the errors, which
-    are robust (HC1, or CRV1 with clusters), and not those of a Poisson distribution.
+    are robust, as `analysis.models.vcov` chooses, and not those of a Poisson distribution.
 
     Parameters
     ----------
@@ -54,8 +54,56 @@ def poisson(data: DesignMatrix, model: str, outcome: str) -> list[Estimate]:
     """
     rows = _informative(usable_rows(data), outcome)
     beta, fit = _poisson(rows)
-    variance = likelihood(fit, rows.data.clusters)
+    variance = likelihood(fit, rows.names, rows.data.clusters)
     return _estimates(rows, rows.names, beta, variance, Estimate(model, "poisson", outcome, "", RATE_RATIO))
+
+
+@dataclass(frozen=True)
+class CountFit:
+    """A Poisson fit, as checks of it need it.
+
+    Attributes
+    ----------
+    rows : that the fit rests on, (n,), less those that tell nothing.
+    beta : (k,) coefficients.
+    mean : (n,) expected counts.
+    step : the last step of the iteration, whose scores and bread make the errors.
+    """
+
+    rows: UsableRows
+    beta: Floats
+    mean: Floats
+    step: Fit
+
+    def without(self, term: str) -> Floats:
+        """Return the expected counts, (n,), of the same rows where the coefficient of one regressor is 0.
+
+        Raises
+        ------
+        NotEstimableError : the model without it does not converge.
+        """
+        data = replace(self.rows.data, x=self.rows.data.x.drop(columns=term))
+        return _expected(_poisson(UsableRows(data, self.rows.effects, self.rows.notes))[1])
+
+
+def fit_counts(data: DesignMatrix, outcome: str) -> CountFit:
+    """Fit a Poisson model without weights as `poisson` does.
+
+    Raises
+    ------
+    NotEstimableError : as in `poisson`; weights.
+    """
+    if data.weights is not None:
+        raise NotEstimableError("the checks do not weigh rows, and would be of another model")
+    rows = _informative(usable_rows(data), outcome)
+    beta, step = _poisson(rows)
+    return CountFit(rows, beta, _expected(step), step)
+
+
+def _expected(step: Fit) -> Floats:
+    """Return the expected counts, which without weights of the rows are those of the last step."""
+    assert step.weights is not None  # noqa: S101
+    return step.weights
 
 
 def negative_binomial(data: DesignMatrix, model: str, outcome: str) -> list[Estimate]:
@@ -98,7 +146,7 @@ def negative_binomial(data: DesignMatrix, model: str, outcome: str) -> list[Esti
         told = "; ".join(sorted({str(w.message) for w in caught}))
         raise NotEstimableError(f"did not converge in {len(x)} rows ({told}); use the design poisson")
     scores = Fit(unit.score_obs(fit.params), np.ones(len(x)), inverse(-unit.hessian(fit.params)))
-    variance = likelihood(scores, rows.data.clusters)
+    variance = by_scores(scores, rows.data.clusters)
     back = linalg.block_diag(inverse(turned), 1.0)
     variance = replace(variance, matrix=back @ variance.matrix @ back.T)
     shared = Estimate(model, "negative_binomial", outcome, "", RATE_RATIO)

@@ -46,6 +46,21 @@ class Curve:
         reach = np.exp(norm.ppf(0.975) * error / abs(survival * np.log(survival)))
         return share, error, float(1.0 - survival ** (1.0 / reach)), float(1.0 - survival**reach)
 
+    def median(self) -> tuple[float, float, float]:
+        """Return the day by which half have the event, and its 95% interval.
+
+        The interval holds the days on which the interval of `at` around the share holds one half; where the curve never
+        tells, the day or a limit is missing.
+
+        References
+        ----------
+        Brookmeyer and Crowley (1982), A confidence interval for the median survival time, with the log(−log) intervals
+        of Kalbfleisch and Prentice (2002), sec. 1.4.
+        """
+        told = np.array([self.at(day) for day in self.times]).reshape(-1, 4)
+        middle, low, high = ([*self.times[told[:, k] >= 0.5], np.nan][0] for k in (0, 3, 2))
+        return float(middle), float(low), float(high)
+
 
 def kaplan_meier(days: pd.Series, event: pd.Series) -> Curve:
     """Estimate the share with an event, were nobody lost.

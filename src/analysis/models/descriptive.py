@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
 import pandas as pd
+from scipy.stats import binom
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from analysis.models.estimates import Estimate
@@ -24,9 +26,30 @@ class Description:
     outcome: str
     rows: list[Estimate] = field(default_factory=list)
 
-    def quantity(self, term: str, value: float, estimand: str) -> None:
-        """Add a count, median or other number that needs no interval."""
-        self._add(term, estimand, estimate=float(value))
+    def quantity(self, term: str, value: float, estimand: str, n: int | None = None) -> None:
+        """Add a count, median or other number that needs no interval, and the number of rows behind it."""
+        self._add(term, estimand, estimate=float(value), n_obs=n)
+
+    def median(self, term: str, values: pd.Series, estimand: str) -> None:
+        """Add a median with the interval between two order statistics that covers it at least 95% of the time.
+
+        Parameters
+        ----------
+        values : (n,) numbers, without those that are missing; of fewer than six there is no such interval.
+
+        References
+        ----------
+        Thompson (1936), On confidence ranges for the median and other expectation distributions.
+        """
+        ordered = np.sort(values.dropna().to_numpy(dtype=np.float64))
+        n = len(ordered)
+        if n == 0:
+            self._add(term, estimand, n_obs=0, note="not estimable: no rows")
+            return
+        rank = int(binom.ppf(0.025, n, 0.5))
+        low, high = (ordered[rank - 1], ordered[n - rank]) if rank else (np.nan, np.nan)
+        middle = float(np.median(ordered))
+        self._add(term, estimand, estimate=middle, ci_low=low, ci_high=high, n_obs=n, vcov="order statistics")
 
     def share(self, term: str, is_so: pd.Series, estimand: str) -> None:
         """Add a share with its Wilson interval.

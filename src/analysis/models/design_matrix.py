@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from formulaic import Formula, model_matrix
+from numpy.typing import NDArray
 
 from analysis.link import ERROR, NAIVE, TimeOrder
+from analysis.models.formulas import INTERCEPT, columns_of, outcome_of, parsed
 from analysis.study.spec import Covariate, Model, Study
-
-INTERCEPT = "Intercept"
 
 
 class NotEstimableError(ValueError):
@@ -65,17 +64,28 @@ def sample(study: Study, model: Model, table: pd.DataFrame, value: str | None, o
 
     Returns
     -------
-    The rows of the formula's outcome, excluded units included, with the outcome under its own name.
+    The rows of the formula's outcome, excluded units included, with the outcome under its own name, sorted by unit and
+    period, so that nothing that is made of them depends on the table's order.
     """
-    outcome = str(Formula(model.formula).lhs).strip()
-    rows = table[table["outcome"] == outcome].rename(columns={"value": outcome})
+    outcome = outcome_of(model.formula)
+    rows = _where(table, table["outcome"] == outcome).rename(columns={"value": outcome})
     if model.each is not None and value is not None:
         rows = rows[rows[model.each] == value]
     for column, kept in model.sample.items():
         rows = rows[rows[column].isin(kept)]
     if order == "naive":
         rows = rows.assign(**{name: rows[name + NAIVE] for name in study.exposures})
-    return rows
+    return _sorted(rows)
+
+
+def _sorted(rows: pd.DataFrame) -> pd.DataFrame:
+    """Sort rows by unit and period, without copying those that are; labels that repeat are numbered anew."""
+    unit = rows["unit_id"].to_numpy("str")
+    period = rows["period"].to_numpy("str") if "period" in rows else np.full(len(rows), "")
+    later = (unit[1:] > unit[:-1]) | ((unit[1:] == unit[:-1]) & (period[1:] >= period[:-1]))
+    if not later.all():
+        rows = rows.iloc[np.lexsort((period, unit))]
+    return rows if rows.index.is_unique else rows.reset_index(drop=True)
 
 
 def design_matrix(study: Study, model: Model, rows: pd.DataFrame) -> DesignMatrix:
@@ -85,28 +95,30 @@ def design_matrix(study: Study, model: Model, rows: pd.DataFrame) -> DesignMatri
     ------
     NotEstimableError : no rows, an outcome or regressor that does not vary, or regressors that are collinear.
     """
-    formula = Formula(model.formula)
-    outcome = str(formula.lhs).strip()
-    at_risk = rows[rows["excluded"] == ""]
-    variables = sorted(formula.required_variables)
+    outcome = outcome_of(model.formula)
+    at_risk = _where(rows, rows["excluded"] == "")
+    variables = sorted(map(str, parsed(model.formula).required_variables))
     instruments = model.instruments.excluded if model.instruments else []
     used = list(dict.fromkeys([*variables, *instruments, *([model.weights] if model.weights else [])]))
-    complete = at_risk.dropna(subset=used)
-    losses = [f"{int(at_risk[c].isna().sum())} without {c}" for c in used if at_risk[c].isna().any()]
+    missing = {name: at_risk[name].isna().to_numpy() for name in used}
+    complete = _where(at_risk, ~np.any([*missing.values()], axis=0))
+    losses = [f"{int(lost.sum())} without {name}" for name, lost in missing.items() if lost.any()]
     note = f"{len(at_risk) - len(complete)} of {len(at_risk)} rows left out: {', '.join(losses)}" if losses else ""
     if complete.empty:
         raise NotEstimableError(
             f"no complete rows among {len(at_risk)}" + (f" ({', '.join(losses)})" if losses else "")
         )
-    constant = [c for c in [*variables, *instruments] if complete[c].nunique() < 2]
+    constant = [c for c in [*variables, *instruments] if (complete[c] == complete[c].iloc[0]).all()]
     if constant:
         told = ", ".join(f"{c} is {complete[c].iloc[0]} in all {len(complete)} rows" for c in constant)
         raise NotEstimableError(f"no variation: {told}")
     named = [*variables, *instruments]
     levels = {n: _categorical(complete[n], study.covariates[n]) for n in named if _is_categorical(study, complete, n)}
-    x = pd.DataFrame(model_matrix(formula.rhs, complete.assign(**levels), na_action="raise"))
-    scaled = x / np.sqrt((x**2).sum()).replace(0.0, 1.0)
-    if len(x) <= x.shape[1] or np.linalg.matrix_rank(scaled) < x.shape[1]:
+    coded = complete.assign(**levels) if levels else complete
+    x = columns_of(model.formula, coded)
+    values = x.to_numpy(dtype=np.float64)
+    length = np.sqrt((values**2).sum(axis=0))
+    if len(x) <= x.shape[1] or np.linalg.matrix_rank(values / np.where(length > 0, length, 1.0)) < x.shape[1]:
         raise NotEstimableError(f"{x.shape[1]} regressors are collinear in {len(x)} rows")
     if model.absorb:
         x = x.drop(columns=INTERCEPT, errors="ignore")
@@ -120,21 +132,20 @@ def design_matrix(study: Study, model: Model, rows: pd.DataFrame) -> DesignMatri
         pd.DataFrame({e: effect_codes(complete, e) for e in model.absorb}) if model.absorb else None,
         complete[model.weights] if model.weights else None,
         pd.DataFrame(measured) if measured else None,
-        _instruments(complete.assign(**levels), instruments) if instruments else None,
+        columns_of(" + ".join(instruments), coded).drop(columns=INTERCEPT) if instruments else None,
         model.instruments.endogenous if model.instruments else "",
         complete["unit_id"],
     )
 
 
-def _instruments(rows: pd.DataFrame, names: list[str]) -> pd.DataFrame:
-    """Take instruments as they are, or one dummy for each level but the first, (n, m)."""
-    x = pd.DataFrame(model_matrix(" + ".join(names), rows, na_action="raise"))
-    return x.drop(columns=INTERCEPT)
-
-
 def effect_codes(rows: pd.DataFrame, effect: str) -> pd.Series:
     """Number the levels of a fixed effect, such as ``unit_id`` or ``region^period``, from 0 in their names' order."""
     return rows.groupby(effect.split("^"), sort=True, dropna=False).ngroup()
+
+
+def _where(rows: pd.DataFrame, kept: pd.Series | NDArray[np.bool_]) -> pd.DataFrame:
+    """Take the rows that a mask marks, (n,), without copying them where that is all."""
+    return rows if kept.all() else rows[kept]
 
 
 def _is_categorical(study: Study, rows: pd.DataFrame, name: str) -> bool:

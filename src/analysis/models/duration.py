@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import get_args
 
 import numpy as np
 import pandas as pd
-from formulaic import Formula
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from analysis.link import TimeOrder
 from analysis.models.curves import Curve, competing_risks, cumulative_incidence, kaplan_meier
-from analysis.models.design_matrix import INTERCEPT, DesignMatrix, NotEstimableError, design_matrix, sample
+from analysis.models.design_matrix import DesignMatrix, NotEstimableError, design_matrix, sample
 from analysis.models.estimates import Estimate, tidy
 from analysis.models.fit import deciding
+from analysis.models.formulas import INTERCEPT, outcome_of, regressors_of
 from analysis.models.hazard import fit_hazard
 from analysis.models.partial_likelihood import (
     RiskTime,
@@ -58,6 +59,11 @@ class DurationData:
 
 
 def fit_durations(study: Study, data: DurationData) -> pd.DataFrame:
+    """Fit every duration model of a study, as `durations_of` does, and return the estimates table."""
+    return tidy(durations_of(study, data), study.name, deciding(study))
+
+
+def durations_of(study: Study, data: DurationData) -> list[Estimate]:
     """Fit every duration model of a study, apart in each value of its `each`, and under both time orders if it asks.
 
     The estimands, by design:
@@ -78,9 +84,9 @@ def fit_durations(study: Study, data: DurationData) -> pd.DataFrame:
 
     Returns
     -------
-    The estimates table. `n_obs` counts units, not the stretches into which their risk time is cut. Terms ending in
-    ``:early_dates`` and ``:late_dates`` are refitted with every imprecise date at an extreme (see `Dates`). A curve has
-    the terms ``within_<days>``, a test of proportional hazards the term `proportional_hazards`.
+    Rows of the estimates table. `n_obs` counts units, not the stretches into which their risk time is cut. Terms ending
+    in ``:early_dates`` and ``:late_dates`` are refitted with every imprecise date at an extreme (see `Dates`). A curve
+    has the terms ``within_<days>`` and `median`, a test of proportional hazards the term `proportional_hazards`.
 
     References
     ----------
@@ -91,9 +97,9 @@ def fit_durations(study: Study, data: DurationData) -> pd.DataFrame:
         try:
             rows += fit.curves() if fit.model.design in CURVES else fit.hazard_ratios()
         except NotEstimableError as error:
-            names = sorted(fit.formula.rhs.required_variables) or [f"within_{days}" for days in fit.model.periods]
+            names = fit.regressors or [f"within_{days}" for days in fit.model.periods]
             rows += [fit.estimate(name, "", n_obs=0, note=f"not estimable: {error}") for name in names]
-    return tidy(rows, study.name, deciding(study))
+    return rows
 
 
 def first_events(study: Study, data: DurationData) -> pd.DataFrame:
@@ -116,11 +122,20 @@ def first_events(study: Study, data: DurationData) -> pd.DataFrame:
 
 
 def _fits(study: Study, data: DurationData) -> list[_Fit]:
+    @cache
+    def at_risk(outcome: str, dates: Dates) -> pd.DataFrame:
+        first = data.changed[data.changed["outcome"] == outcome]
+        return risk_time(first, data.units, dates).sort_values("unit_id", ignore_index=True)
+
+    @cache
+    def steps(name: str, dates: Dates) -> pd.DataFrame:
+        return exposure_steps(data.reported, data.units, study.exposures[name], name, dates)
+
     fits = []
     for name, model in models_of(study, NOTEBOOK).items():
         values = sorted(data.table[model.each].unique()) if model.each else [None]
         orders: tuple[TimeOrder, ...] = get_args(TimeOrder) if model.contrast_time_order else ("strict",)
-        fits += [_Fit(study, data, name, model, value, order) for value in values for order in orders]
+        fits += [_Fit(study, data, at_risk, steps, name, model, value, order) for value in values for order in orders]
     return fits
 
 
@@ -142,26 +157,34 @@ class _Sandwich:
 
 @dataclass(frozen=True)
 class _Fit:
-    """One model in one value of its `each`, under one time order."""
+    """One model in one value of its `each`, under one time order.
+
+    Attributes
+    ----------
+    everyone_at_risk : `risk_time` of an outcome, of all units; worked out once for all models.
+    steps : `exposure_steps` of an exposure, likewise.
+    """
 
     study: Study
     data: DurationData
+    everyone_at_risk: Callable[[str, Dates], pd.DataFrame]
+    steps: Callable[[str, Dates], pd.DataFrame]
     name: str
     model: Model
     value: str | None
     order: TimeOrder
 
-    @cached_property
-    def formula(self) -> Formula:
-        return Formula(self.model.formula)
-
-    @cached_property
+    @property
     def outcome(self) -> str:
-        return str(self.formula.lhs).strip()
+        return outcome_of(self.model.formula)
 
-    @cached_property
+    @property
+    def regressors(self) -> list[str]:
+        return list(regressors_of(self.model.formula))
+
+    @property
     def exposures(self) -> list[str]:
-        return sorted(self.formula.rhs.required_variables & set(self.study.exposures))
+        return [name for name in self.regressors if name in self.study.exposures]
 
     def estimate(self, term: str, estimand: str, **numbers: object) -> Estimate:
         value, naive = f"[{self.value}]" if self.value else "", "@naive" if self.order == "naive" else ""
@@ -172,12 +195,16 @@ class _Fit:
     def rows(self) -> pd.DataFrame:
         return sample(self.study, self.model, self.data.table, self.value, self.order)
 
+    @cached_property
+    def wanted(self) -> pd.Series:
+        """The units that the model compares."""
+        return self.rows.loc[self.rows["excluded"] == "", "unit_id"]
+
     def at_risk(self, outcome: str, dates: Dates) -> tuple[pd.DataFrame, str]:
         """Return the risk time of the model's units, and a note on those without a known one."""
-        wanted = self.rows.loc[self.rows["excluded"] == "", "unit_id"]
-        changed = self.data.changed
-        first = changed[(changed["outcome"] == outcome) & changed["unit_id"].isin(wanted)]
-        found = risk_time(first, self.data.units, dates).sort_values("unit_id", ignore_index=True)
+        everyone = self.everyone_at_risk(outcome, dates)
+        wanted = self.wanted
+        found = everyone[pd.Index(wanted).get_indexer(pd.Index(everyone["unit_id"])) >= 0].reset_index(drop=True)
         if found.empty:
             raise NotEstimableError(f"no units at risk among {len(self.rows)}")
         lost = len(wanted) - len(found)
@@ -213,6 +240,7 @@ class _Fit:
             if self.model.competing is None:
                 curve = kaplan_meier(first["days"], first["status"] == 1)
                 rows += self._read(curve, "within", dates, f"share with {label}", len(first), note)
+                rows.append(self._median(curve, dates, f"days within which half have {label}", len(first), note))
                 continue
             labels = {self.outcome: label, self.model.competing: self.study.outcomes[self.model.competing].label}
             for (outcome, told), curve in zip(
@@ -234,6 +262,16 @@ class _Fit:
                 )
             )  # fmt: skip
         return rows
+
+    def _median(self, curve: Curve, dates: str, estimand: str, n: int, note: str) -> Estimate:
+        middle, low, high = curve.median()
+        term = f"median:{dates}_dates"
+        if np.isnan(middle):
+            told = "not estimable: fewer than half had the event while they were followed"
+            return self.estimate(term, estimand, n_obs=n, n_units=n, note=told)
+        return self.estimate(
+            term, estimand, estimate=middle, ci_low=low, ci_high=high, n_obs=n, n_units=n, vcov="log–log", note=note
+        )
 
     def hazard_ratios(self) -> list[Estimate]:
         main: Dates = "window" if self.model.design == "hazard" else "early"
@@ -258,12 +296,12 @@ class _Fit:
         if self.order == "naive" or self.model.exposed_from == "launch":
             declared = {}
         varying = {name: spec for name, spec in declared.items() if not spec.landmark_days}
-        reported, units = self.data.reported, self.data.units
-        steps = {name: exposure_steps(reported, units, spec, name, dates) for name, spec in varying.items()}
+        steps = {name: self.steps(name, dates) for name in varying}
         absent = {name: 0.0 for name, spec in varying.items() if spec.absent == "zero"}
         entry = max((days + 1.0 for days in landmarks), default=0.0)
         stretches = person_periods(found.assign(entry=entry), steps, absent, cuts)
-        fixed = self.rows.drop(columns=[*varying, "event"])
+        used = ["unit_id", "excluded", *self.model.cluster, *self.regressors]
+        fixed = self.rows[[name for name in dict.fromkeys(used) if name not in varying]]
         late = len(found) - stretches["unit_id"].nunique()
         note = (
             f"{late} of {len(found)} units left out: event or end of observation before day {entry:.0f}" if late else ""
@@ -302,7 +340,7 @@ class _Fit:
         cuts = _periods_with_events(self.model.periods, found)
         stretches, late = self._stretches(found, dates, cuts)
         note = _joined(note, late)
-        complete = stretches.dropna(subset=sorted(self.formula.rhs.required_variables))
+        complete = stretches.dropna(subset=self.regressors)
         before = stretches.groupby(["unit_id", "window"])["start"].transform("size")
         after = complete.groupby(["unit_id", "window"])["start"].transform("size")
         partly = complete["window"] & (after < before[complete.index])
@@ -328,10 +366,12 @@ class _Fit:
     def _fine_gray(self, dates: Dates) -> _Sandwich:
         first, note = self.first_event(dates)
         _refuse_without_events(first["status"] == 1)
-        rows = first.merge(self.rows.drop(columns=self.outcome), on="unit_id", how="inner", validate="one_to_one")
-        design = self._design(rows, rows["status"] == 1, note)
+        # A study may have attributes of these names; none can have a colon.
+        met = first.rename(columns={name: f"first:{name}" for name in first.columns.drop("unit_id")})
+        rows = met.merge(self.rows.drop(columns=self.outcome), on="unit_id", how="inner", validate="one_to_one")
+        design = self._design(rows, rows["first:status"] == 1, note)
         used, terms, x = _regressors(rows, design)
-        weighted, of = subdistribution(used["days"].to_numpy(), used["status"].to_numpy(), x)
+        weighted, of = subdistribution(used["first:days"].to_numpy(), used["first:status"].to_numpy(), x)
         beta = maximise(weighted)
         at = partial_likelihood(weighted, beta)
         cluster = design.cluster.iloc[of] if design.cluster is not None else None
@@ -346,7 +386,7 @@ class _Fit:
         design = design_matrix(self.study, self.model, rows.assign(**{self.outcome: np.arange(len(rows))}))
         if not event[design.x.index].any():
             raise NotEstimableError(f"all censored: none of {design.n_units} units had an event while measured")
-        used = sorted(self.formula.rhs.required_variables)
+        used = self.regressors
         known = rows[used].notna().groupby(rows["unit_id"])
         never, always = ~known.any(), known.all()
         lost = ", ".join(f"{never[name].sum()} without {name}" for name in used if never[name].any())

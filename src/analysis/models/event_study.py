@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import stdtr, stdtrit
 from scipy.stats import norm
-from scipy.stats import t as student
 
 from analysis.models.adoption import Adoption, adoption_in
 from analysis.models.batched import one_thread
@@ -17,8 +17,9 @@ from analysis.models.descriptive import Description
 from analysis.models.design_matrix import NotEstimableError
 from analysis.models.estimates import Estimate
 from analysis.models.honest import relative_magnitudes, smoothness
+from analysis.models.imputed import imputation
 from analysis.models.pretrends import detectable_slope, joint_test, power
-from analysis.models.staggered import Found, Rules, callaway_santanna, imputation, stacked
+from analysis.models.staggered import Found, Rules, callaway_santanna, stacked
 from analysis.models.staggered_panel import NEVER, Panel
 from analysis.models.sun_abraham import sun_abraham
 from analysis.models.two_way import bacon, twfe
@@ -114,8 +115,8 @@ class _Report:
         """Make a row, with the interval where there is an error."""
         if np.isfinite(numbers.get("std_error", np.nan)):
             value, error = numbers["estimate"], numbers["std_error"]
-            reach = student.ppf(0.975, self.df) * error
-            tested = {"statistic": value / error, "p_value": float(2 * student.sf(abs(value / error), self.df))}
+            reach = stdtrit(self.df, 0.975) * error
+            tested = {"statistic": value / error, "p_value": float(2 * stdtr(self.df, -abs(value / error)))}
             numbers = {**tested, "ci_low": value - reach, "ci_high": value + reach, **numbers}
             numbers["vcov"] = f"CR1({self.adoption.cluster})"
         label = ESTIMATORS[estimator][0] if estimator else ""
@@ -193,7 +194,7 @@ class _Report:
         yield self.row("average", average, estimate=float(weights @ beta), std_error=spread)
         yield from self.leads(np.array(window)[before] - reference, beta[before], sigma[np.ix_(before, before)])
         # At a bound of 0 the normal interval is then that of t with as many degrees of freedom as all others here.
-        wider = float(student.ppf(0.975, self.df) / norm.ppf(0.975)) ** 2
+        wider = float(stdtrit(self.df, 0.975) / norm.ppf(0.975)) ** 2
         yield from self.honest(average, beta, sigma * wider, int(before.sum()), after)
 
     def leads(self, times: np.ndarray, leads: np.ndarray, sigma: np.ndarray) -> Iterator[Estimate]:

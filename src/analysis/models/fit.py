@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import get_args
 
 import pandas as pd
-from formulaic import Formula
 
 from analysis.link import TimeOrder
 from analysis.models.bounds import manski_bounds
@@ -14,12 +13,14 @@ from analysis.models.counts import negative_binomial, poisson
 from analysis.models.design_matrix import DesignMatrix, NotEstimableError, design_matrix, sample
 from analysis.models.estimates import Estimate, tidy
 from analysis.models.event_study import event_study
+from analysis.models.formulas import outcome_of, regressors_of
 from analysis.models.instruments import iv
 from analysis.models.lead_lag import lead_lag
 from analysis.models.lee import lee_bounds
 from analysis.models.linear import lpm, ols
-from analysis.models.logit import firth, logit, ordered_logit
+from analysis.models.logit import firth, logit
 from analysis.models.mismeasured import errors_in_variables
+from analysis.models.ordered import ordered_logit
 from analysis.models.stacked import stacked
 from analysis.models.threshold import JUMP, threshold
 from analysis.study.lead_lag_rules import lead_lag_terms
@@ -48,6 +49,11 @@ FIRST_TERMS: dict[str, Callable[[Model], list[str]]] = {
 
 
 def fit_models(study: Study, table: pd.DataFrame, notebook: str = "05_regressions") -> pd.DataFrame:
+    """Fit every model of a notebook, as `estimates_of` does, and return the estimates table."""
+    return tidy(estimates_of(study, table, notebook), study.name, deciding(study))
+
+
+def estimates_of(study: Study, table: pd.DataFrame, notebook: str = "05_regressions") -> list[Estimate]:
     """Fit every model of a notebook, apart in each value of its `each`, and under both time orders if it asks.
 
     Parameters
@@ -57,8 +63,8 @@ def fit_models(study: Study, table: pd.DataFrame, notebook: str = "05_regression
 
     Returns
     -------
-    The estimates table. Models are named ``model``, ``model[value]`` and, with naive exposures, ``…@naive``. What
-    cannot be estimated has a row for every variable of the formula, or for the design's own terms (`FIRST_TERMS`),
+    Rows of the estimates table. Models are named ``model``, ``model[value]`` and, with naive exposures, ``…@naive``.
+    What cannot be estimated has a row for every variable of the formula, or for the design's own terms (`FIRST_TERMS`),
     without numbers and with the reason in `note`.
     """
     rows: list[Estimate] = []
@@ -69,7 +75,7 @@ def fit_models(study: Study, table: pd.DataFrame, notebook: str = "05_regression
             for order in orders:
                 title = name + (f"[{value}]" if value else "") + ("@naive" if order == "naive" else "")
                 rows += _fit(study, model, title, sample(study, model, table, value, order))
-    return tidy(rows, study.name, deciding(study))
+    return rows
 
 
 def deciding(study: Study) -> dict[tuple[str, str], str]:
@@ -78,9 +84,7 @@ def deciding(study: Study) -> dict[tuple[str, str], str]:
 
 
 def _fit(study: Study, model: Model, title: str, rows: pd.DataFrame) -> list[Estimate]:
-    formula = Formula(model.formula)
-    outcome = str(formula.lhs).strip()
-    regressors = sorted(formula.rhs.required_variables)
+    outcome, regressors = outcome_of(model.formula), regressors_of(model.formula)
     try:
         if model.design == "threshold":
             return threshold(study, model, rows, title)

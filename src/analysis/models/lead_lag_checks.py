@@ -12,7 +12,7 @@ from analysis.models import panel_var
 from analysis.models.descriptive import Description
 from analysis.models.design_matrix import NotEstimableError
 from analysis.models.estimates import Estimate
-from analysis.models.lead_lag_fit import DIFFERENCE, ONCE, SUSTAINED, Fitted, Quantities, estimand, quantities
+from analysis.models.lead_lag_fit import DIFFERENCE, ONCE, SUSTAINED, Fitted, estimand, quantities
 
 POWER = 0.8
 HALVES, APART, GRANGER, PUBLISHED, FIT = "half_panel", "mean_group", "granger", "published", "fit"
@@ -69,23 +69,17 @@ def mean_group(fitted: Fitted) -> Iterator[Estimate]:
     ----------
     Pesaran and Smith (1995), Journal of Econometrics 68(1).
     """
-    found: list[Quantities] = []
-    units = np.unique(fitted.observed.unit)
-    for unit in units:
-        rows = fitted.observed.where(fitted.observed.unit == unit)
-        try:
-            alone = panel_var.fit(panel_var.moments(rows, np.zeros(len(rows.y), dtype=np.intp), False))
-        except NotEstimableError:
-            continue
-        if alone.largest_root[0] < 1:
-            found.append(quantities(fitted.data, alone))
-    lost = len(units) - len(found)
-    note = f"{lost} of {len(units)} units cannot be fitted apart, or their impulses do not die out" if lost else ""
-    if len(found) < 2:
+    units = len(np.unique(fitted.observed.unit))
+    alone = panel_var.fit_apart(fitted.observed)
+    still = alone.largest_root < 1
+    lost = units - int(still.sum())
+    note = f"{lost} of {units} units cannot be fitted apart, or their impulses do not die out" if lost else ""
+    if still.sum() < 2:
         yield from _refused(fitted, APART, NotEstimableError(note))
         return
+    found = quantities(fitted.data, panel_var.Fit(alone.coefficients[still], alone.residuals[still]))
     for term in _contrasted(fitted):
-        values = np.array([unit[term][0] for unit in found])
+        values = found[term]
         told = f"{estimand(fitted.data.spec, term)}, mean of units fitted apart"
         error = float(values.std(ddof=1) / np.sqrt(len(values)))
         row = fitted.row(APART, term.partition(":")[2], told, float(values.mean()), error, len(values) - 1)

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from formulaic import Formula
-from scipy import stats
+from scipy.special import stdtr, stdtrit
 
 from analysis.dates import numbered
 from analysis.link import NAIVE
 from analysis.models import impulse_responses, panel_var
 from analysis.models.design_matrix import NotEstimableError
 from analysis.models.estimates import Estimate
+from analysis.models.formulas import outcome_of, parsed
 from analysis.models.panel_var import Codes, Fit, Floats, Lagged, Moments
 from analysis.study.spec import LeadLag, Model
 
@@ -86,10 +86,10 @@ class Fitted:
     def row(self, within: str, term: str, estimand: str, value: float, error: float, df: int) -> Estimate:
         """Make a row whose interval is that of the t distribution."""
         statistic = value / error if error > 0 else np.nan
-        reach = float(stats.t.ppf(1 - LEVEL / 2, df)) * error
+        reach = float(stdtrit(df, 1 - LEVEL / 2)) * error
         return replace(
             self.blank, model=self.named(within), term=term, estimand=estimand, estimate=value, std_error=error,
-            statistic=statistic, p_value=float(2 * stats.t.sf(abs(statistic), df)),
+            statistic=statistic, p_value=float(2 * stdtr(df, -abs(statistic))),
             ci_low=value - reach, ci_high=value + reach,
         )  # fmt: skip
 
@@ -106,7 +106,7 @@ def system(model: Model, rows: pd.DataFrame) -> System:
     NotEstimableError : no rows, or a share that has no log odds.
     """
     spec = model.lead_lag or LeadLag(pairs=[])
-    names = [str(term) for term in Formula(model.formula).rhs if str(term) != "1"]
+    names = [str(term) for term in parsed(model.formula).rhs if str(term) != "1"]
     used = rows[rows["excluded"] == ""]
     if used.empty:
         raise NotEstimableError("no rows")
@@ -144,7 +144,7 @@ def fitted_to(model: Model, rows: pd.DataFrame, title: str) -> Fitted:
     point = panel_var.fit(summed)
     by = f"blocks of {spec.block} periods" if by_period else "units"
     blank = Estimate(
-        title, DESIGN, str(Formula(model.formula).lhs).strip(), "", "", n_obs=len(observed.y),
+        title, DESIGN, outcome_of(model.formula), "", "", n_obs=len(observed.y),
         n_units=len(np.unique(observed.unit)), n_clusters=g, vcov=f"bootstrap of {by}, {spec.draws:,} draws",
         seed=spec.seed, note=_note(data, observed, point),
     )  # fmt: skip

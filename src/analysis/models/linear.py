@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from scipy import linalg
 
-from analysis.models.design_matrix import INTERCEPT, DesignMatrix, NotEstimableError
+from analysis.models.design_matrix import DesignMatrix, NotEstimableError
 from analysis.models.estimates import NO_ERROR, Estimate
+from analysis.models.formulas import INTERCEPT
 from analysis.models.usable_rows import Floats, UsableRows, usable_rows
 from analysis.models.vcov import MANY_CLUSTERS, Fit, Variance, crv1, least_squares, linear
 from analysis.models.wild import DRAWS, RADEMACHER_FROM, SEED, wild_bootstrap

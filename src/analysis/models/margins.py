@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from analysis.models.design_matrix import INTERCEPT
+from analysis.models.formulas import INTERCEPT
 
 Floats = NDArray[np.float64]
 

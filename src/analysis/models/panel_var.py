@@ -154,23 +154,35 @@ def moments(rows: Lagged, clusters: Codes, periods: bool) -> Moments:
     ------
     NotEstimableError : the lags cannot be told apart.
     """
+    found = _products(rows, clusters, periods)
+    total = found.xx.sum(axis=0)
+    if not _told_apart(total[None])[0]:
+        raise NotEstimableError(f"the {len(total)} lagged values are collinear in {len(rows.y)} rows")
+    return found
+
+
+def _products(rows: Lagged, clusters: Codes, periods: bool) -> Moments:
     within = rows.demeaned(periods)
     order = np.argsort(clusters, kind="stable")
     bounds = np.flatnonzero(np.diff(clusters[order], prepend=-1, append=-1))[:-1]
     blocks = [(within.x[part], within.y[part]) for part in np.split(order, bounds[1:])]
     effects = len(np.unique(rows.unit)) + (len(np.unique(rows.period)) - 1 if periods else 0)
-    found = Moments(
+    return Moments(
         np.stack([x.T @ x for x, _ in blocks]),
         np.stack([x.T @ y for x, y in blocks]),
         np.stack([y.T @ y for _, y in blocks]),
         np.array([float(len(x)) for x, _ in blocks]),
         effects,
     )
-    total = found.xx.sum(axis=0)
-    scale = np.sqrt(np.diag(total))
-    if (scale == 0).any() or _smallest_root(total / np.outer(scale, scale)) < SINGULAR:
-        raise NotEstimableError(f"the {len(scale)} lagged values are collinear in {len(rows.y)} rows")
-    return found
+
+
+def _told_apart(xx: Floats) -> Flags:
+    """Say of each matrix of cross-products, (d, k * lags, k * lags), whether its lags are not collinear."""
+    scale = np.sqrt(np.diagonal(xx, axis1=1, axis2=2))
+    varying = np.asarray((scale > 0).all(axis=1))
+    scaled = xx[varying] / (scale[varying, :, None] * scale[varying, None])
+    varying[varying] = np.linalg.eigvalsh(scaled)[:, 0] >= SINGULAR
+    return varying
 
 
 def fit(data: Moments, weights: Floats | None = None) -> Fit:
@@ -191,6 +203,14 @@ def fit(data: Moments, weights: Floats | None = None) -> Fit:
     df: Floats = np.atleast_1d(n) - xx.shape[1] - data.effects
     residuals = (squares + squares.transpose(0, 2, 1)) / 2 / df[:, None, None]
     return Fit(np.asarray(coefficients, dtype=np.float64), residuals)
+
+
+def fit_apart(rows: Lagged) -> Fit:
+    """Fit each unit by itself, once for every unit whose lags can be told apart."""
+    each = _products(rows, np.asarray(np.unique(rows.unit, return_inverse=True)[1], dtype=np.intp), False)
+    kept = _told_apart(each.xx)
+    alone = Moments(each.xx[kept], each.xy[kept], each.yy[kept], each.n[kept], effects=1)
+    return fit(alone, np.eye(int(kept.sum())))
 
 
 def criteria(data: Moments) -> dict[str, Floats]:
@@ -271,7 +291,3 @@ def _sums(values: Floats, group: Codes) -> Floats:
     found = np.zeros((int(group.max()) + 1, values.shape[1]))
     found[group[order][starts]] = np.add.reduceat(values[order], starts, axis=0)
     return found
-
-
-def _smallest_root(matrix: Floats) -> float:
-    return float(np.linalg.eigvalsh(matrix)[0])

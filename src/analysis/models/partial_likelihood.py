@@ -21,6 +21,9 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Ties = Literal["efron", "breslow"]
 
+_CELLS = 1 << 16
+"""Numbers in one block of work: deaths by rows by regressors."""
+
 
 @dataclass(frozen=True)
 class RiskTime:
@@ -74,30 +77,43 @@ def partial_likelihood(rows: RiskTime, beta: Floats, ties: Ties = "efron") -> Pa
     Efron (1977), The efficiency of Cox's likelihood function for censored data. Therneau and Grambsch (2000), Modeling
     Survival Data, sec. 3.3, 4.6 and 7.1.
     """
-    times = np.unique(rows.stop[rows.event])
-    n, k = rows.x.shape
+    times, of = np.unique(rows.stop[rows.event], return_inverse=True)
+    count, (n, k) = len(times), rows.x.shape
     linear = rows.x @ beta
-    risk = rows.weight * np.exp(linear - linear.max(initial=0.0))
-    likelihood = 0.0
-    score, information, residuals = np.zeros((len(times), k)), np.zeros((len(times), k, k)), np.zeros((n, k))
-    for position, time in enumerate(times):
-        at_risk = np.flatnonzero((rows.start < time) & (time <= rows.stop))
-        x, relative = rows.x[at_risk], risk[at_risk]
-        died = rows.event[at_risk] & (rows.stop[at_risk] == time)
-        weights = rows.weight[at_risk][died]
-        tied = np.arange(died.sum()) / died.sum() * (ties == "efron")
-        share = relative * (1.0 - np.outer(tied, died))
-        total = share.sum(axis=1)
-        means = share @ x / total[:, None]
-        each = weights.mean()
-        likelihood += float(weights @ (linear[at_risk][died] - linear.max(initial=0.0)) - each * np.log(total).sum())
-        score[position] = weights @ x[died] - each * means.sum(axis=0)
-        for portion, mean, sum_ in zip(share, means, total, strict=True):
-            centred = x - mean
-            information[position] += each * (centred * portion[:, None]).T @ centred / sum_
-            residuals[at_risk] -= each * centred * (portion / sum_ / rows.weight[at_risk])[:, None]
-        residuals[at_risk[died]] += x[died] - means.mean(axis=0)
-    return PartialLikelihood(times, likelihood, score, information, residuals)
+    linear = linear - linear.max(initial=0.0)
+    risk = rows.weight * np.exp(linear)
+    dies = np.flatnonzero(rows.event)
+    deaths, weight = np.bincount(of, minlength=count), np.bincount(of, rows.weight[dies], count)
+    likelihood = float(rows.weight[dies] @ linear[dies])
+    score = _sums(rows.weight[dies, None] * rows.x[dies], of, count)
+    mean, information, residuals = np.zeros((count, k)), np.zeros((count, k, k)), np.zeros((n, k))
+    step = max(1, count * _CELLS // max(1, len(dies) * n * k))
+    for some in (np.arange(start, min(start + step, count)) for start in range(0, count, step)):
+        time = times[some][:, None]
+        near = np.flatnonzero((rows.start < time[-1]) & (time[0] <= rows.stop))
+        at_risk = (rows.start[near] < time) & (time <= rows.stop[near])
+        died = rows.event[near] & (rows.stop[near] == time)
+        # One line for each death: of those tied, each next one finds a smaller share of them still at risk (Efron).
+        line = np.repeat(np.arange(len(some)), deaths[some])
+        before = np.arange(len(line)) - np.repeat(np.cumsum(deaths[some]) - deaths[some], deaths[some])
+        tied = before / deaths[some][line] * (ties == "efron")
+        share = risk[near] * (at_risk[line] - tied[:, None] * died[line])
+        total, each = share.sum(axis=1), (weight[some] / deaths[some])[line]
+        means = share @ rows.x[near] / total[:, None]
+        centred = rows.x[near] - means[:, None]
+        pull = centred * (each[:, None] * share / total[:, None])[:, :, None]
+        spread = (pull.transpose(0, 2, 1) @ centred).reshape(-1, k * k)
+        likelihood -= float(each @ np.log(total))
+        mean[some] = _sums(means, line, len(some)) / deaths[some][:, None]
+        information[some] = _sums(spread, line, len(some)).reshape(-1, k, k)
+        residuals[near] -= pull.sum(axis=0) / rows.weight[near][:, None]
+    residuals[dies] += rows.x[dies] - mean[of]
+    return PartialLikelihood(times, likelihood, score - weight[:, None] * mean, information, residuals)
+
+
+def _sums(values: Floats, groups: NDArray[np.intp], count: int) -> Floats:
+    """Add up the rows, (n, j), of each of so many groups."""
+    return np.column_stack([np.bincount(groups, column, count) for column in values.T])
 
 
 def maximise(rows: RiskTime, ties: Ties = "efron") -> Floats:

@@ -11,10 +11,15 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from analysis.errors import InputError, Problem
 from analysis.link import transformed
 from analysis.study.spec import Exposure
+
+Floats = NDArray[np.float64]
+Codes = NDArray[np.intp]
+Moments = NDArray[np.datetime64]
 
 Dates = Literal["window", "early", "late"]
 """What is made of a date of month or year precision, or of no date.
@@ -40,17 +45,26 @@ def risk_time(first_change: pd.DataFrame, units: pd.DataFrame, dates: Dates) -> 
     without an event), `stop` (day by which it had one, or the last day observed). For an event of known day,
     ``stop = clear + 1``. Units whose event lies before launch are left out.
     """
-    launched = units.set_index("unit_id")["launched_start" if dates == "late" else "launched_end"]
     followed = first_change[~first_change["before_launch"]]
-    origin = followed["unit_id"].map(launched)
-    first = followed["event_end"] if dates == "late" else followed["event_start"]
-    last = followed["event_start"] if dates == "early" else followed["event_end"]
-    seen = followed["observed_end"] if dates == "late" else followed["observed_start"]
-    clear = (first.where(followed["event"], seen) - origin).dt.days.clip(lower=0)
-    stop = (last.where(followed["event"], seen) - origin).dt.days.clip(lower=0) + 1
-    rows = pd.DataFrame({"unit_id": followed["unit_id"], "event": followed["event"], "clear": clear, "stop": stop})
-    rows.loc[~rows["event"], "clear"] = rows["stop"]
-    return rows.dropna().astype({"clear": "float64", "stop": "float64"}).reset_index(drop=True)
+    event = followed["event"].to_numpy("bool")
+
+    def since_launch(if_event: str) -> Floats:
+        seen = followed["observed_end" if dates == "late" else "observed_start"].to_numpy()
+        day = np.where(event, followed[if_event].to_numpy(), seen)
+        return _days_since_launch(day, followed["unit_id"], units, dates)
+
+    stop = since_launch("event_start" if dates == "early" else "event_end") + 1
+    clear = np.where(event, since_launch("event_end" if dates == "late" else "event_start"), stop)
+    rows = pd.DataFrame({"unit_id": followed["unit_id"], "event": event, "clear": clear, "stop": stop})
+    return rows[~np.isnan(clear) & ~np.isnan(stop)].reset_index(drop=True)
+
+
+def _days_since_launch(day: Moments, unit_id: pd.Series, units: pd.DataFrame, dates: Dates) -> Floats:
+    """Count whole days, (n,), 0 before launch; NaN where the day or the launch is not known."""
+    launched = units["launched_start" if dates == "late" else "launched_end"].to_numpy()
+    of = pd.Index(units["unit_id"]).get_indexer(unit_id)
+    days = np.floor((day - launched[of]) / np.timedelta64(1, "D"))
+    return np.where((of < 0) | np.isnan(days), np.nan, np.maximum(days, 0.0))
 
 
 def exposure_steps(
@@ -78,11 +92,14 @@ def exposure_steps(
     if exposure.aggregate == "sum" and (values["counting"] == "cumulative").any():
         rule = "adds up cumulative values; use `last` or `max`, or an indicator that counts a flow"
         raise InputError([Problem("study", 0, f"exposures.{name}.aggregate", "sum", rule)])
-    launched = units.set_index("unit_id")["launched_start" if dates == "late" else "launched_end"]
-    since = (values["start" if dates == "late" else "end"] - values["unit_id"].map(launched)).dt.days + 1
-    steps = values[["unit_id", "value"]].assign(day=since.astype("float64").clip(lower=0)).dropna(subset="day")
-    steps = steps.sort_values(["unit_id", "day", "value"], kind="stable")
-    so_far = steps.groupby("unit_id")["value"]
+    # The day of launch is day 1; what was published before it counts from day 0.
+    after = np.asarray(values["start" if dates == "late" else "end"] + pd.Timedelta(days=1), dtype="datetime64[ns]")
+    day = _days_since_launch(after, values["unit_id"], units, dates)
+    of = pd.factorize(values["unit_id"], sort=True)[0]
+    order = np.lexsort((values["value"].to_numpy(), day, of))
+    order = order[~np.isnan(day[order])]
+    steps = values.iloc[order][["unit_id", "value"]].assign(day=day[order])
+    so_far = steps.groupby(of[order])["value"]
     if exposure.aggregate == "first":
         running = so_far.transform("first")
     elif exposure.aggregate == "last":
@@ -90,8 +107,10 @@ def exposure_steps(
     else:
         running = so_far.cummax() if exposure.aggregate == "max" else so_far.cumsum()
     steps[name] = transformed(running, exposure.transform)
-    steps = steps.dropna(subset=name).drop_duplicates(["unit_id", "day"], keep="last")
-    return steps[["unit_id", "day", name]].reset_index(drop=True)
+    known = steps[name].notna().to_numpy()
+    of, day, steps = of[order][known], day[order][known], steps[known]
+    last = np.append((of[1:] != of[:-1]) | (day[1:] != day[:-1]), True)[: len(of)]
+    return steps[["unit_id", "day", name]][last].reset_index(drop=True)
 
 
 def person_periods(
@@ -124,21 +143,45 @@ def person_periods(
     Suissa (2008), Immortal time bias in pharmacoepidemiology. Therneau and Grambsch (2000), Modeling Survival Data,
     sec. 3.7 (counting process).
     """
-    units = at_risk if "entry" in at_risk else at_risk.assign(entry=0.0)
-    changes = [table[["unit_id", "day"]] for table in steps.values()]
-    changes += [units[["unit_id"]].assign(day=units[column]) for column in ("entry", "clear", "stop")]
-    changes += [units[["unit_id"]].assign(day=float(cut)) for cut in cuts]
-    days = pd.concat(changes).merge(units, on="unit_id", how="inner", validate="many_to_one")
-    days = days[(days["day"] >= days["entry"]) & (days["day"] <= days["stop"])]
-    days = days.drop_duplicates(["unit_id", "day"]).sort_values(["unit_id", "day"], kind="stable")
-    rows = days.assign(start=days.groupby("unit_id")["day"].shift()).dropna(subset="start")
-    rows["window"] = rows["event"] & (rows["start"] >= rows["clear"])
-    rows["event"] &= rows["day"] == rows["stop"]
-    rows = rows.drop(columns="stop").rename(columns={"day": "stop"})[["unit_id", "start", "stop", "window", "event"]]
+    units = at_risk.sort_values("unit_id", ignore_index=True)
+    names = pd.Index(units["unit_id"])
+    clear, stop, event = (units[column].to_numpy() for column in ("clear", "stop", "event"))
+    entry = units["entry"].to_numpy() if "entry" in units else np.zeros(len(units))
+    everyone = np.arange(len(units))
+    changes = {name: (names.get_indexer(table["unit_id"]), table["day"].to_numpy()) for name, table in steps.items()}
+    pairs = [(of[of >= 0], day[of >= 0]) for of, day in changes.values()]
+    pairs += [(everyone, day) for day in (entry, clear, stop, *(np.full(len(units), float(cut)) for cut in cuts))]
+    of, day = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
+    inside = (day >= entry[of]) & (day <= stop[of])
+    of, day = of[inside], day[inside]
+    order = np.lexsort((day, of))
+    of, day = of[order], day[order]
+    follows = (of[1:] == of[:-1]) & (day[1:] > day[:-1])
+    of, start, day = of[1:][follows], day[:-1][follows], day[1:][follows]
+    rows = pd.DataFrame(
+        {
+            "unit_id": units["unit_id"].take(of).reset_index(drop=True), "start": start, "stop": day,
+            "window": event[of] & (start >= clear[of]), "event": event[of] & (day == stop[of]),
+        }
+    )  # fmt: skip
     for name, table in steps.items():
-        rows = pd.merge_asof(
-            rows.sort_values("start", kind="stable"), table.sort_values("day", kind="stable"),
-            left_on="start", right_on="day", by="unit_id",
-        ).drop(columns="day")  # fmt: skip
-        rows[name] = rows[name].fillna(absent.get(name, np.nan))
-    return rows.sort_values(["unit_id", "start"], kind="stable", ignore_index=True)
+        values = _latest(*changes[name], table[name].to_numpy("float64"), of, start)
+        rows[name] = np.where(np.isnan(values), absent.get(name, np.nan), values)
+    return rows
+
+
+def _latest(of: Codes, day: Floats, values: Floats, wanted: Codes, by: Floats) -> Floats:
+    """Return the value that each wanted unit had last by a day, (m,); NaN before its first.
+
+    Parameters
+    ----------
+    of, day, values : (n,) unit, -1 for one that nobody wants, and the day from which it has the value.
+    """
+    if not len(of):
+        return np.full(len(wanted), np.nan)
+    days = np.unique(np.concatenate([day, by]))
+    key, at = (unit * len(days) + np.searchsorted(days, when) for unit, when in ((of, day), (wanted, by)))
+    order = np.argsort(key, kind="stable")
+    before = np.searchsorted(key[order], at, side="right") - 1
+    found = order[np.maximum(before, 0)]
+    return np.where((before >= 0) & (of[found] == wanted), values[found], np.nan)

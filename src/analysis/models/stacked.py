@@ -10,17 +10,19 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from formulaic import Formula, model_matrix
 from numpy.typing import NDArray
 from scipy import stats
 
 from analysis.dates import numbered
-from analysis.models.design_matrix import INTERCEPT, NotEstimableError
+from analysis.models.design_matrix import NotEstimableError
 from analysis.models.estimates import Estimate
+from analysis.models.formulas import INTERCEPT, columns_of, outcome_of, parsed, regressors_of
 from analysis.models.vcov import cluster_meat
 from analysis.study.spec import Model, Stacked, Study
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Codes = NDArray[np.intp]
 
 _RANK = 1e-9
 """A regressor that keeps a smaller share of its length than this is determined by the others and the effects."""
@@ -36,14 +38,16 @@ class Comparison:
     start : number of the cohort's first exposed period.
     periods : of the window.
     weights : (units * periods,) constant within units, above 0.
-    exposed : (units * periods,) flags the rows of the cohort from its first exposed period on.
+    own : (units * periods,) flags the rows of the cohort.
+    exposed : (units * periods,) flags those from its first exposed period on.
     """
 
     rows: pd.DataFrame
     start: int
     periods: int
     weights: Floats
-    exposed: NDArray[np.bool_]
+    own: Flags
+    exposed: Flags
 
     def within(self, columns: Floats) -> Floats:
         """Take unit and period effects out of columns, (n, k); in closed form, as the panel is balanced."""
@@ -84,16 +88,14 @@ def stacked(study: Study, model: Model, rows: pd.DataFrame, title: str) -> list[
     Economics 134(3), appendix D.
     """
     spec = model.stacked or Stacked()
-    formula = Formula(model.formula)
-    outcome = str(formula.lhs).strip()
-    variables = sorted(map(str, formula.rhs.required_variables))
+    outcome, variables = outcome_of(model.formula), regressors_of(model.formula)
     (exposure,) = [name for name in variables if name in study.exposures]
     covariates = [name for name in variables if name != exposure]
     at_risk = rows[rows["excluded"] == ""]
     at_risk = at_risk.assign(number=numbered(at_risk["period"])).sort_values(["unit_id", "number"], kind="stable")
     known = at_risk.dropna(subset=[outcome, exposure, *covariates])
     comparisons = _comparisons(known, exposure, spec, model.weights)
-    controls = [str(term) for term in formula.rhs if str(term) not in (exposure, "1")]
+    controls = [str(term) for term in parsed(model.formula).rhs if str(term) not in (exposure, "1")]
     left = [_without_controls(comparison, outcome, controls) for comparison in comparisons]
     y, x = (np.concatenate([part[0][:, j] for part in left]) for j in (0, 1))
     weights = np.concatenate([comparison.weights for comparison in comparisons])
@@ -143,40 +145,46 @@ def stacked(study: Study, model: Model, rows: pd.DataFrame, title: str) -> list[
 
 def _comparisons(known: pd.DataFrame, exposure: str, spec: Stacked, weights: str | None) -> list[Comparison]:
     """Build the stack: every cohort with units that are observed over its whole window, exposed and not."""
-    wide = known.pivot_table(index="unit_id", columns="number", values=exposure).astype("float64")
-    ends = (wide.ffill(axis=1).diff(axis=1) < 0).any(axis=None)
-    if ends or not known[exposure].isin([0, 1]).all():
+    unit, units = pd.factorize(known["unit_id"], sort=True)
+    number, value = known["number"].to_numpy("int64"), known[exposure].to_numpy("float64")
+    earliest, latest = int(number.min()), int(number.max())
+    wide = np.full((len(units), latest - earliest + 1), np.nan)
+    wide[unit, number - earliest] = value
+    once = np.maximum.accumulate(np.nan_to_num(wide), axis=1)
+    if (wide < once).any() or not ((value == 0) | (value == 1)).all():
         raise NotEstimableError(f"{exposure} must be 0 until it is 1 for good; use `transform: present`, `window: all`")
-    ever = wide.max(axis=1) == 1
-    first = (wide == 1).idxmax(axis=1).where(ever).astype("float64")
-    already = first == known.groupby("unit_id")["number"].min()
+    seen = (~np.isnan(wide)).argmax(axis=1)
+    first = np.where((wide == 1).any(axis=1), earliest + (wide == 1).argmax(axis=1), latest + 1)
     found = []
-    for start in sorted(first[ever & ~already].unique().astype("int64")):
-        last = int(wide.columns.max()) if spec.after is None else start + spec.after - 1
-        window = range(start - spec.before, last + 1)
-        if not set(window) <= set(wide.columns):
+    for start in np.unique(first[(first <= latest) & (first > earliest + seen)]):
+        last = latest if spec.after is None else int(start) + spec.after - 1
+        if start - spec.before < earliest or last > latest:
             continue
-        complete = wide[list(window)].notna().all(axis=1)
-        cohort = first == start
-        members = complete & (cohort | ~(first <= last))
-        rows = known[known["number"].between(window[0], window[-1]) & known["unit_id"].map(members)]
-        weight = _weights(known, rows, start, weights)
-        rows, weight = rows[weight > 0].reset_index(drop=True), weight[weight > 0]
-        exposed = (rows["unit_id"].map(cohort) & (rows["number"] >= start)).to_numpy()
-        if exposed.any() and not rows["unit_id"].map(cohort).all():
-            found.append(Comparison(rows, int(start), len(window), weight, exposed))
+        window = slice(start - spec.before - earliest, last + 1 - earliest)
+        complete = ~np.isnan(wide[:, window]).any(axis=1)
+        chosen = (complete & ((first == start) | (first > last)))[unit]
+        chosen &= (number >= start - spec.before) & (number <= last)
+        weight = _weights(known, unit, number == start, weights, len(units))[unit]
+        chosen &= weight > 0
+        own = first[unit[chosen]] == start
+        if own.any() and not own.all():
+            rows, exposed = known[chosen].reset_index(drop=True), own & (number[chosen] >= start)
+            found.append(
+                Comparison(rows, int(start), last + 1 - int(start) + spec.before, weight[chosen], own, exposed)
+            )
     if not found:
         told = f"{spec.before} periods before and {spec.after or 'all'} after first exposure"
         raise NotEstimableError(f"no cohort is observed over its whole window ({told}) with units to compare it with")
     return found
 
 
-def _weights(known: pd.DataFrame, rows: pd.DataFrame, start: int, weights: str | None) -> Floats:
-    """Weigh each row as its unit in the cohort's first exposed period; a unit without a weight has none."""
+def _weights(known: pd.DataFrame, unit: Codes, at_start: Flags, weights: str | None, units: int) -> Floats:
+    """Weigh each unit, (units,), as in the cohort's first exposed period; a unit without a weight has none."""
     if weights is None:
-        return np.ones(len(rows))
-    at_start = known[known["number"] == start].set_index("unit_id")[weights]
-    return rows["unit_id"].map(at_start).fillna(0.0).to_numpy("float64")
+        return np.ones(units)
+    found = np.zeros(units)
+    found[unit[at_start]] = known.loc[at_start, weights].fillna(0.0).to_numpy("float64")
+    return found
 
 
 def _without_controls(comparison: Comparison, outcome: str, controls: list[str]) -> tuple[Floats, int]:
@@ -185,7 +193,7 @@ def _without_controls(comparison: Comparison, outcome: str, controls: list[str])
     both = comparison.within(both)
     if not controls:
         return both, 0
-    matrix = pd.DataFrame(model_matrix(" + ".join(controls), comparison.rows)).drop(columns=INTERCEPT, errors="ignore")
+    matrix = columns_of(" + ".join(controls), comparison.rows).drop(columns=INTERCEPT, errors="ignore")
     z = matrix.to_numpy("float64")
     length = np.sqrt((z**2).sum(axis=0))
     left = comparison.within(z / np.where(length > 0, length, 1.0))
@@ -199,9 +207,8 @@ def _baseline(comparisons: list[Comparison], outcome: str, reference: int) -> fl
     """Average the outcome of exposed units over the periods before their first exposure, by their weights."""
     total = weight = 0.0
     for comparison in comparisons:
-        member = comparison.rows["unit_id"].isin(comparison.rows.loc[comparison.exposed, "unit_id"])
-        before = comparison.rows["number"].between(comparison.start - reference, comparison.start - 1)
-        chosen = (member & before).to_numpy()
+        number = comparison.rows["number"].to_numpy()
+        chosen = comparison.own & (number >= comparison.start - reference) & (number < comparison.start)
         total += float((comparison.rows.loc[chosen, outcome] * comparison.weights[chosen]).sum())
         weight += float(comparison.weights[chosen].sum())
     return total / weight

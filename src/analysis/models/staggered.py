@@ -1,7 +1,8 @@
 """Estimators of staggered adoption, on any panel: each says what exposure did overall and by time since it arrived.
 
-They are a thin layer over diff-diff, which equals R's `did`, `didimputation` and `bacondecomp`. Its Sun–Abraham
-regression is written anew in `analysis.models.sun_abraham`, as it needs gigabytes where there are many cohorts.
+They are a thin layer over diff-diff, which equals R's `did`. Its Sun–Abraham regression is written anew in
+`analysis.models.sun_abraham`, as it needs gigabytes where there are many cohorts, and its imputation in
+`analysis.models.imputed`, as it takes one horizon at a time.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ import numpy as np
 import pandas as pd
 
 from analysis.models.design_matrix import NotEstimableError
-from analysis.models.estimates import NAN
 from analysis.models.staggered_panel import NEVER, Panel
 
 T = TypeVar("T")
@@ -102,26 +102,6 @@ def callaway_santanna(panel: Panel, rules: Rules) -> Found:
         pd.DataFrame(surface.vcov, index=labels, columns=labels), table,
         f"{lost} of {len(cells)} cohort-periods have nothing to compare with" if lost else "",
     )  # fmt: skip
-
-
-def imputation(panel: Panel, rules: Rules) -> Found:
-    """Impute what exposed unit-periods would have been from unit and period effects of the unexposed ones.
-
-    Leads are coefficients of a regression among unexposed unit-periods.
-
-    References
-    ----------
-    Borusyak, Jaravel and Spiess (2024), Review of Economic Studies 91(6), theorem 2, sec. 4.3 and 4.4.
-    """
-    from diff_diff import ImputationDiD
-
-    estimator = ImputationDiD(
-        anticipation=rules.anticipation, cluster="cluster", pretrends=True,
-        horizon_max=max(rules.leads, rules.lags),
-    )  # fmt: skip
-    fit = quietly(lambda: estimator.fit(panel.rows, **_columns(panel)))
-    surface = quietly(lambda: fit.aggregate("event_study"))
-    return Found(float(fit.overall_att), float(fit.overall_se), _events(surface).assign(cohorts=NAN))
 
 
 def stacked(panel: Panel, rules: Rules) -> Found:

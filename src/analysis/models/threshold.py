@@ -14,8 +14,9 @@ import pandas as pd
 from scipy.stats import binomtest, norm
 
 from analysis.models.descriptive import Description
-from analysis.models.design_matrix import INTERCEPT, NotEstimableError, design_matrix, sample
+from analysis.models.design_matrix import NotEstimableError, design_matrix, sample
 from analysis.models.estimates import Estimate
+from analysis.models.formulas import INTERCEPT
 from analysis.study.spec import Model, Study, Threshold
 
 DESIGN = "threshold"

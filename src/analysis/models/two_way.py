@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from analysis.models.design_matrix import NotEstimableError
 from analysis.models.estimates import NAN
 from analysis.models.fixed_effects import Effects
-from analysis.models.staggered import quietly
 from analysis.models.staggered_panel import NEVER, Panel
 from analysis.models.vcov import crv1, least_squares
+
+Floats = NDArray[np.float64]
 
 
 def twfe(panel: Panel) -> tuple[float, float]:
@@ -56,21 +59,50 @@ def bacon(panel: Panel) -> Comparisons:
     ----------
     Goodman-Bacon (2021), Journal of Econometrics 225(2), theorem 1.
     """
-    from diff_diff import BaconDecomposition, SurveyDesign  # type: ignore[import-untyped]
-
     if panel.n_missing:
         raise NotEstimableError(f"{panel.n_missing} unit-periods are missing, and the decomposition needs all of them")
-    weighted = panel.rows.assign(total=panel.rows["weight"] * panel.rows["y"])
-    cells = weighted.groupby(["cohort", "period"])[["total", "weight"]].sum().reset_index()
-    # All units of a cohort are alike to the decomposition: its mean, with their weight, stands for them.
-    cells = cells.assign(y=cells["total"] / cells["weight"], unit=cells["cohort"])
-    columns = {"outcome": "y", "unit": "unit", "time": "period", "first_treat": "cohort"}
-    found = quietly(lambda: BaconDecomposition().fit(cells, survey_design=SurveyDesign(weights="weight"), **columns))
-    pairs = found.to_dataframe()[["treated_group", "control_group", "comparison_type", "estimate", "weight"]]
-    forbidden = pairs["comparison_type"] == "later_vs_earlier"
-    means = [
-        float(np.average(part["estimate"], weights=part["weight"])) if len(part) else NAN
-        for part in (pairs[~forbidden], pairs[forbidden])
-    ]
-    weight = float(pairs.loc[forbidden, "weight"].sum())
-    return Comparisons(means[0], float(pairs.loc[~forbidden, "weight"].sum()), means[1], weight, pairs)
+    rows = panel.rows
+    periods, period = np.unique(rows["period"], return_inverse=True)
+    cohorts, cohort = np.unique(rows["cohort"], return_inverse=True)
+    weight = rows["weight"].to_numpy("float64")
+    size = np.bincount(cohort, weight) / weight.sum()
+    shape = (len(cohorts), len(periods))
+    cell = np.ravel_multi_index((cohort, period), shape)
+    total = np.bincount(cell, weight * rows["y"].to_numpy("float64"), shape[0] * shape[1])
+    mean = (total / np.bincount(cell, weight, shape[0] * shape[1])).reshape(shape)
+    pairs = pd.DataFrame(
+        _pair(mean, size, periods, cohorts, i, j)
+        for i in map(int, np.flatnonzero(cohorts != NEVER))
+        for j in range(len(cohorts))
+        if i != j
+    )
+    pairs["weight"] /= pairs["weight"].sum()
+    means, weights = [], []
+    for some in (pairs[~pairs["forbidden"]], pairs[pairs["forbidden"]]):
+        means.append(float(np.average(some["estimate"], weights=some["weight"])) if len(some) else NAN)
+        weights.append(float(some["weight"].sum()))
+    return Comparisons(means[0], weights[0], means[1], weights[1], pairs)
+
+
+def _pair(mean: Floats, size: Floats, periods: Floats, cohorts: Floats, exposed: int, other: int) -> dict[str, Any]:
+    """Compare a cohort with another over the periods in which that one does not become exposed: estimate and weight.
+
+    Parameters
+    ----------
+    mean : (cohorts, periods) of the outcome.
+    size : (cohorts,) share of the units.
+    exposed, other : positions of the cohort whose exposure changes, and of the one whose does not.
+    """
+    start, limit = cohorts[exposed], cohorts[other]
+    forbidden = limit != NEVER and limit < start
+    inside = periods >= limit if forbidden else (periods < limit if limit != NEVER else np.ones(len(periods), bool))
+    after = periods[inside] >= start
+    change = mean[:, inside][:, after].mean(axis=1) - mean[:, inside][:, ~after].mean(axis=1)
+    both, late = size[exposed] + size[other], after.mean()
+    share = size[exposed] / both
+    # Variance of the exposure in these units and periods, by the square of their share of all (eq. 7 and 10).
+    weight = (both * inside.mean()) ** 2 * share * (1 - share) * late * (1 - late)
+    return {
+        "cohort": start, "other": limit, "forbidden": forbidden,
+        "estimate": change[exposed] - change[other], "weight": weight,
+    }  # fmt: skip

@@ -9,14 +9,28 @@ fewer                                  CR2, t with Satterthwaite's degrees of fr
 two ways of clustering                 CRV1 of each way less that of both, t with the fewer clusters − 1
 =====================================  ===========================================================================
 
-Models that are not linear have HC1, with the normal distribution, or CRV1, and a note where clusters are few. CRV1
-counts parameters as R's fixest does (`Effects.parameters`) and has its factor G/(G − 1) (n − 1)/(n − K), with the
+=====================================  ===========================================================================
+a Poisson model or a logit             errors
+=====================================  ===========================================================================
+without clusters                       HC1 (a logit without weights, the information matrix), normal distribution
+`MANY_WEIGHTED` clusters or more       CRV1, t with clusters − 1 degrees of freedom
+fewer                                  CR3, t with Satterthwaite's degrees of freedom, in the last weighted step
+two ways of clustering                 as in a linear model
+=====================================  ===========================================================================
+
+Other models that are not linear have HC1 or CRV1, and a note where clusters are few, as have these where rows or
+effects are too many for CR3. A Poisson model needs more clusters than a linear one, as its weights leave much to few of
+them: with 60 and two-way effects CRV1 intervals held the truth in 91% of simulated worlds, those of CR2 in 93%, those
+of CR3 in 94%.
+
+CRV1 counts parameters as R's fixest does (`Effects.parameters`) and has its factor G/(G − 1) (n − 1)/(n − K), with the
 fewer clusters for G where there are two ways.
 
 References
 ----------
 MacKinnon and White (1985), for HC3. Cameron, Gelbach and Miller (2011), Robust inference with multiway clustering.
-Cameron and Miller (2015), A practitioner's guide to cluster-robust inference, sec. II and VI.
+Cameron and Miller (2015), A practitioner's guide to cluster-robust inference, sec. II and VI. MacKinnon, Nielsen and
+Webb (2023), Cluster-robust inference: A guide to empirical practice, Journal of Econometrics 232(2), for CR3 (CV3).
 """
 
 from __future__ import annotations
@@ -39,6 +53,9 @@ Codes = NDArray[np.intp]
 
 MANY_CLUSTERS = 50
 """From this number of clusters on CRV1 is close to its limit; see Cameron and Miller (2015), sec. VI."""
+
+MANY_WEIGHTED = 100
+"""The same for a model that is fitted by iterated least squares, whose weights make clusters unequal."""
 
 FEWEST_CLUSTERS = 30
 """Below this number models that have no bias-reduced errors are not clustered at all, and say so."""
@@ -148,26 +165,68 @@ def linear(fit: Fit, names: list[str], clusters: pd.DataFrame | None) -> Varianc
     name, count = str(clusters.columns[0]), int(codes[0].max()) + 1
     if count >= MANY_CLUSTERS:
         return crv1(fit, name, codes[0])
-    weights = np.ones(len(fit.x)) if fit.weights is None else fit.weights
-    basis = np.empty((len(fit.x), 0))
-    if len(fit.x) > MOST_ROWS:
-        return crv1(fit, name, codes[0], f"{count} clusters are few, but {len(fit.x):,} rows too many for CR2")
-    if fit.effects is not None:
-        found = fit.effects.unnested_basis(codes[0], weights, MOST_COLUMNS)
-        if found is None:
-            why = f"{count} clusters are few, but effects that cross clusters too many for CR2"
-            return crv1(fit, name, codes[0], why)
-        basis = found
-    matrix, df = bias_reduced(fit.x, fit.residuals, fit.bread, basis, codes[0])
-    alone = [names[j] for j in np.flatnonzero(np.isnan(df))]
-    notes = (f"no error for {', '.join(alone)}: the coefficient rests on one {name} alone",) if alone else ()
-    return Variance(matrix, df, f"CR2+Satterthwaite({name}), {count} clusters", count, notes)
+    found = _bias_reduced(fit, codes[0], name, jackknife=False)
+    if isinstance(found, str):
+        return crv1(fit, name, codes[0], f"{count} clusters are few, but {found} for CR2")
+    alone = [names[j] for j in np.flatnonzero(np.isnan(found.df))]
+    return replace(found, notes=(_resting(alone, name),) if alone else ())
 
 
-def likelihood(fit: Fit, clusters: pd.DataFrame | None) -> Variance:
-    """Choose and compute the errors of a model that is fitted by iterated least squares, `fit` being the last step."""
+def likelihood(fit: Fit, names: list[str], clusters: pd.DataFrame | None, contrasts: Floats | None = None) -> Variance:
+    """Choose and compute the errors of a model that is fitted by iterated least squares, `fit` being the last step.
+
+    Parameters
+    ----------
+    names : (k,) of the regressors, for messages.
+    contrasts : (k, m) of the coefficients, whose variance is wanted besides, such as gradients for the delta method.
+
+    Returns
+    -------
+    The variance of the k coefficients and the m contrasts.
+
+    Raises
+    ------
+    NotEstimableError : all rows are in one cluster.
+    """
+    wanted = np.eye(fit.x.shape[1]) if contrasts is None else np.column_stack([np.eye(fit.x.shape[1]), contrasts])
+    why = ""
+    if clusters is not None and clusters.shape[1] == 1:
+        codes, name = _codes(clusters)[0], str(clusters.columns[0])
+        if int(codes.max()) + 1 < MANY_WEIGHTED:
+            found = _bias_reduced(replace(fit, bread=fit.bread @ wanted), codes, name, jackknife=True)
+            if not isinstance(found, str):
+                alone = [names[j] for j in np.flatnonzero(np.isnan(found.df[: len(names)]))]
+                return replace(found, notes=(_resting(alone, name),) if alone else ())
+            why = f"{int(codes.max()) + 1} clusters are few, but {found} for CR3"
+    plain = by_scores(fit, clusters)
+    df = np.full(wanted.shape[1], plain.df[0])
+    return replace(plain, matrix=wanted.T @ plain.matrix @ wanted, df=df, notes=(why,) if why else plain.notes)
+
+
+def by_scores(fit: Fit, clusters: pd.DataFrame | None) -> Variance:
+    """Return HC1 errors with the normal distribution or, with clusters, CRV1, of a fit by maximum likelihood."""
     found = robust(fit, clusters)
     return replace(found, df=np.full(len(found.df), np.inf)) if clusters is None else found
+
+
+def _bias_reduced(fit: Fit, codes: Codes, name: str, *, jackknife: bool) -> Variance | str:
+    """Return CR2 errors, or CR3 ones; or why they cannot be computed."""
+    if len(fit.x) > MOST_ROWS:
+        return f"{len(fit.x):,} rows too many"
+    basis: Floats = np.empty((len(fit.x), 0))
+    if fit.effects is not None:
+        weights = np.ones(len(fit.x)) if fit.weights is None else fit.weights
+        found = fit.effects.unnested_basis(codes, weights, MOST_COLUMNS)
+        if found is None:
+            return "effects that cross clusters too many"
+        basis = found
+    matrix, df = bias_reduced(fit.x, fit.residuals, fit.bread, basis, codes, jackknife=jackknife)
+    count, kind = int(codes.max()) + 1, "CR3" if jackknife else "CR2"
+    return Variance(matrix, df, f"{kind}+Satterthwaite({name}), {count} clusters", count)
+
+
+def _resting(alone: list[str], name: str) -> str:
+    return f"no error for {', '.join(alone)}: the coefficient rests on one {name} alone"
 
 
 def robust(fit: Fit, clusters: pd.DataFrame | None) -> Variance:

@@ -3,13 +3,14 @@
 The bootstrap with the null imposed, CRV1 errors and one weight per cluster and draw is linear in the weights: what each
 cluster adds to a draw's coefficient and to its error is a product of one (clusters × clusters) matrix with the weights.
 All draws are two matrix products, and no draw touches the rows. The library `wildboottest` has the same p-values for
-the same weights, in many times the time and without fixed effects; see `analysis.models.bench`.
+the same weights, in many times the time and without fixed effects; see `analysis.bench.estimators`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,13 +51,31 @@ class WildBootstrap:
 
     def statistics(self, null: float) -> tuple[float, Floats]:
         """Return the t statistic against a value, and those of the draws, (draws,), up to one factor of all."""
-        products = self.own - null * self.exposed
-        scores = self.of_outcome - null * self.of_exposure
-        scores = scores - np.outer(self.exposed / self.exposed.sum(), products)
-        weights = np.column_stack([np.ones(len(products)), self.weights])
+        further = null - self.estimate
+        coefficients, per_unit, squares, products, squares_per_unit = self._parts
+        error = squares - 2 * further * products + further**2 * squares_per_unit
         with np.errstate(divide="ignore", invalid="ignore"):
-            found = products @ weights / np.sqrt(((scores @ weights) ** 2).sum(axis=0))
+            found = (coefficients - further * per_unit) / np.sqrt(np.maximum(error, 0.0))
         return float(found[0]), found[1:]
+
+    @cached_property
+    def estimate(self) -> float:
+        """The coefficient."""
+        return float(self.own.sum() / self.exposed.sum())
+
+    @cached_property
+    def _parts(self) -> tuple[Floats, Floats, Floats, Floats, Floats]:
+        """Products with the weights at the estimate, and how they change with the null, (1 + draws,) each.
+
+        Coefficients are linear in the null, and their squared errors quadratic, so that all nulls share five vectors.
+        """
+        weights = np.column_stack([np.ones(len(self.own)), self.weights])
+        products, share = self.own - self.estimate * self.exposed, self.exposed / self.exposed.sum()
+        scores = self.of_outcome - self.estimate * self.of_exposure - np.outer(share, products)
+        at, slope = scores @ weights, (self.of_exposure - np.outer(share, self.exposed)) @ weights
+        squares = (np.einsum("gd,gd->d", *pair) for pair in ((at, at), (at, slope), (slope, slope)))
+        first, mixed, second = map(np.asarray, squares)
+        return products @ weights, self.exposed @ weights, first, mixed, second
 
     def p_value(self, null: float = 0.0) -> float:
         """Return the symmetric p-value, (1 + as extreme) / (1 + draws)."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
+import pandas as pd
 
 from analysis.worlds.panels import autocorrelated, keys
 from analysis.worlds.world import Floats, Scenario, Target, World, study_of, table_of
@@ -44,7 +45,9 @@ def _mean(effect: Effect) -> float:
     return float(np.mean([effect(np.array(float(g)), np.array(float(e))) for g, e in cells]))
 
 
-def _panel(rng: np.random.Generator, units: int, effect: Effect, trend: float) -> World:
+def _scores(
+    rng: np.random.Generator, units: int, effect: Effect, trend: float, name: str = "score", **fixed: Floats
+) -> pd.DataFrame:
     cohort = np.array([*COHORTS, PERIODS])[np.arange(units) % (len(COHORTS) + 1)]
     unit, period = np.repeat(np.arange(units), PERIODS), np.tile(np.arange(PERIODS), units)
     since = (np.arange(PERIODS) - cohort[:, None]).astype(np.float64)
@@ -54,7 +57,12 @@ def _panel(rng: np.random.Generator, units: int, effect: Effect, trend: float) -
     score = score + trend * ever * np.arange(PERIODS) + np.where(reached, effect(cohort[:, None], since), 0.0)
     score = score + autocorrelated(rng, units, PERIODS)
     own, year = keys(unit, period, PERIODS)
-    return World(table_of("score", score.ravel(), {**own, "reached": reached.ravel().astype(np.float64)}, year))
+    x = {"reached": reached.ravel().astype(np.float64), **{key: value[unit] for key, value in fixed.items()}}
+    return table_of(name, score.ravel(), {**own, **x}, year)
+
+
+def _panel(rng: np.random.Generator, units: int, effect: Effect, trend: float) -> World:
+    return World(_scores(rng, units, effect, trend))
 
 
 STUDY = study_of(
@@ -100,3 +108,43 @@ UNLIKE = _scenario("The effect is larger where campaigns arrive first", _unlike,
 GROWING = _scenario("The effect grows with the years since arrival", _growing, "effects grow")
 NONE = _scenario("Campaigns arrive, and nothing comes of it", lambda g, e: 0 * (g + e), "")
 TRENDS = _scenario("Campaigns arrive where the score rises anyway", _alike, "", TREND, "trends differ")
+
+
+AFTER = 3
+"""Periods from the first in which a country is reached, in the window of a stack."""
+
+STACKS: dict[str, tuple[Effect, float]] = {
+    "score": (_alike, 0.0), "growing": (_growing, 0.0), "rising": (_alike, TREND),
+    "calm": (lambda g, e: 0 * (g + e), 0.0),
+}  # fmt: skip
+"""Outcomes: the effect on each, and its trend where countries are reached."""
+
+
+def _stacks(rng: np.random.Generator, units: int) -> World:
+    size = rng.uniform(0.2, 2.0, units)
+    tables = [_scores(rng, units, *how, name=outcome, size=size) for outcome, how in STACKS.items()]
+    return World(pd.concat(tables, ignore_index=True))
+
+
+def _stack(outcome: str, **options: str) -> dict[str, object]:
+    window = {"before": COHORTS[0], "after": AFTER, "reference": COHORTS[0]}
+    return {"design": "stacked", "formula": f"{outcome} ~ reached", "cluster": "unit_id", "stacked": window, **options}
+
+
+STACKED = Scenario(
+    "Each cohort that campaigns reach is set beside countries not reached in its window",
+    study_of(
+        {"weighted": _stack("score", weights="size"), **{outcome: _stack(outcome) for outcome in STACKS}},
+        dict.fromkeys(STACKS, "continuous"), ["reached"], ["size"], grain="year",
+    ),
+    _stacks,
+    60,
+    (
+        Target("stacked", "score", "reached", EFFECT),
+        Target("stacked_weighted", "weighted", "reached", EFFECT),
+        Target("stacked_growing", "growing", "reached", float(np.mean([_growing(np.array(0.0), np.array(float(e)))
+                                                                       for e in range(AFTER)]))),
+        Target("stacked_null", "calm", "reached", 0.0),
+        Target("stacked_trends", "rising", "reached", EFFECT, "trends differ"),
+    ),
+)  # fmt: skip

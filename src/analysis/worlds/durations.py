@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -25,10 +27,17 @@ UNTIL = (365, 730)
 LOST = 0.5
 """Share of the successes of engaged campaigns that end observation the day before, where they are lost."""
 
+SHARE_WON = 0.5
+"""Share of campaigns of average salience that win, sooner or later; all others are closed by the authorities."""
+
+CLOSES_SOONER = 0.8
+"""Log hazard ratio of being closed of campaigns that are larger by one, among those that will be closed."""
+
 LAUNCHED = np.datetime64("2012-01-01", "D")
 ADJUSTED = "engagement + views + salience"
 IMMORTAL = "the engaged are immortal until then"
 LOSING = "successes of the engaged are lost"
+CLOSING = "closing counts as censoring"
 
 
 def _first_success(rng: np.random.Generator, engaged: Floats, salience: Floats) -> Floats:
@@ -47,15 +56,30 @@ def _draw(rng: np.random.Generator, n: int) -> World:
     until = rng.integers(*UNTIL, n).astype(np.float64)
     lost = (success > arrives["engagement"]) & (rng.random(n) < LOST)
     ends = {"won": until, "won_known": np.where(lost, np.minimum(until, success - 1), until)}
+    return _world({outcome: (success, end) for outcome, end in ends.items()}, arrives, {"salience": salience})
+
+
+def _world(
+    outcomes: Mapping[str, tuple[Floats, Floats]], arrives: Mapping[str, Floats], fixed: Mapping[str, Floats]
+) -> World:
+    """Write a world as the duration designs find a study.
+
+    Parameters
+    ----------
+    outcomes : day of the event, and last day observed, (n,) each, by name.
+    arrives : day of each exposure.
+    fixed : what is known at launch.
+    """
+    n = len(next(iter(outcomes.values()))[0])
     unit_id = names("unit", np.arange(n))
     tables, changed = [], []
-    for outcome, end in ends.items():
-        event = success <= end
-        last = np.where(event, success, end)
-        x = {name: (day < last).astype(np.float64) for name, day in arrives.items()}
-        own = {**x, "salience": salience, "event": event}
+    for outcome, (day, end) in outcomes.items():
+        event = day <= end
+        last = np.where(event, day, end)
+        x = {name: (since < last).astype(np.float64) for name, since in arrives.items()}
+        own = {**x, **fixed, "event": event}
         tables.append(table_of(outcome, event.astype(np.float64), {"unit_id": unit_id, **own}))
-        when = pd.Series(_date(success)).where(event)
+        when = pd.Series(_date(last)).where(event)
         changed.append(
             pd.DataFrame(
                 {
@@ -64,22 +88,19 @@ def _draw(rng: np.random.Generator, n: int) -> World:
                 }
             )
         )  # fmt: skip
-    reported = pd.concat(
-        [
-            pd.DataFrame(
-                {
-                    "unit_id": unit_id, "indicator": name, "start": _date(day), "end": _date(day), "value": 1.0,
-                    "counting": "flow", "dated": True, "uncertain_days": 0.0,
-                }
-            )
-            for name, day in arrives.items()
-        ],
-        ignore_index=True,
-    )  # fmt: skip
+    reported = [
+        pd.DataFrame(
+            {
+                "unit_id": unit_id, "indicator": name, "start": _date(day), "end": _date(day), "value": 1.0,
+                "counting": "flow", "dated": True, "uncertain_days": 0.0,
+            }
+        )
+        for name, day in arrives.items()
+    ]  # fmt: skip
     launched = np.full(n, LAUNCHED.astype(DAY))
     units = pd.DataFrame({"unit_id": unit_id, "launched_start": launched, "launched_end": launched})
-    table = pd.concat(tables, ignore_index=True)
-    return World(table, DurationData(table, pd.concat(changed, ignore_index=True), reported, units))
+    table, all_changed, all_reported = (pd.concat(parts, ignore_index=True) for parts in (tables, changed, reported))
+    return World(table, DurationData(table, all_changed, all_reported, units))
 
 
 def _date(day: Floats) -> np.ndarray:
@@ -109,5 +130,46 @@ DURATION = Scenario(
         Target("cox_immortal", "immortal", "engagement", LOG_HAZARD, IMMORTAL),
         Target("cox_immortal_null", "immortal", "views", 0.0, IMMORTAL),
         Target("cox_lost", "lost", "engagement", LOG_HAZARD, LOSING),
+    ),
+)  # fmt: skip
+
+
+def _closed(rng: np.random.Generator, n: int) -> World:
+    """Draw which of two outcomes comes first, and when, so that the subdistribution hazard of winning is proportional.
+
+    References
+    ----------
+    Fine and Gray (1999), A proportional hazards model for the subdistribution of a competing risk, sec. 5.
+    """
+    salience, size = rng.uniform(-1.5, 1.5, (2, n))
+    ratio = np.exp(LOG_HAZARD * salience)
+    ever = 1 - (1 - SHARE_WON) ** ratio
+    wins = rng.random(n) < ever
+    # The day of winning of those who ever win, by inversion of its distribution, and the day of closing of the others.
+    reached = (1 - (1 - rng.random(n) * ever) ** (1 / ratio)) / SHARE_WON
+    won = np.where(wins, -np.log1p(-reached), np.inf)
+    closed = np.where(wins, np.inf, rng.exponential(np.exp(-CLOSES_SOONER * size)))
+    until = rng.integers(*UNTIL, n).astype(np.float64)
+    won, closed = np.ceil(DAYS * won), np.ceil(DAYS * closed)
+    outcomes = {"won": (won, until), "closed": (closed, until), "won_open": (won, np.minimum(until, closed))}
+    return _world(outcomes, {"engagement": np.full(n, 2.0 * UNTIL[1])}, {"salience": salience, "size": size})
+
+
+COMPETING = Scenario(
+    "Campaigns win, or are closed first, and then they never win",
+    study_of(
+        {
+            "fine_gray": {"design": "fine_gray", "formula": "won ~ salience + size", "competing": "closed"},
+            "cox": {"design": "cox", "formula": "won_open ~ salience + size"},
+        },
+        {"won": "binary", "closed": "binary", "won_open": "binary"}, ["engagement"], ["salience", "size"],
+    ),
+    _closed,
+    300,
+    (
+        Target("fine_gray", "fine_gray", "salience", LOG_HAZARD),
+        Target("fine_gray_null", "fine_gray", "size", 0.0),
+        Target("cox_competing", "cox", "salience", LOG_HAZARD, CLOSING),
+        Target("cox_competing_null", "cox", "size", 0.0, CLOSING),
     ),
 )  # fmt: skip

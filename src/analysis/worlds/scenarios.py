@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analysis.worlds import adoption, attention, campaigns, durations, panels, responses, thresholds
+from analysis.worlds import adoption, attention, campaigns, durations, panels, responses, sampled, thresholds
 from analysis.worlds.world import Scenario
 
 SCENARIOS: dict[str, Scenario] = {
@@ -11,6 +11,7 @@ SCENARIOS: dict[str, Scenario] = {
     "unreported": campaigns.UNREPORTED,
     "encouraged": campaigns.ENCOURAGED,
     "clusters": campaigns.CLUSTERED,
+    "sampled": sampled.SAMPLED,
     "rare": responses.RARE,
     "counts": responses.COUNTS,
     "stages": responses.STAGES,
@@ -21,7 +22,9 @@ SCENARIOS: dict[str, Scenario] = {
     "adoption_growing": adoption.GROWING,
     "adoption_null": adoption.NONE,
     "adoption_trends": adoption.TRENDS,
+    "stacked": adoption.STACKED,
     "threshold": thresholds.THRESHOLD,
     "duration": durations.DURATION,
+    "competing": durations.COMPETING,
     "attention": attention.ATTENTION,
 }

@@ -6,13 +6,13 @@ import zlib
 from collections.abc import Iterable
 
 import numpy as np
-import pandas as pd
 from joblib import delayed  # type: ignore[import-untyped]
 
 from analysis.errors import InputError, Problem, nearest
 from analysis.models.batched import one_thread
-from analysis.models.duration import NOTEBOOK, fit_durations
-from analysis.models.fit import fit_models
+from analysis.models.duration import NOTEBOOK, durations_of
+from analysis.models.estimates import Estimate
+from analysis.models.fit import estimates_of
 from analysis.run.sweep import sweep
 from analysis.study.pipeline import FITTED_IN
 from analysis.worlds.scenarios import SCENARIOS
@@ -20,40 +20,39 @@ from analysis.worlds.world import Floats, Scenario, Target, World
 
 FOUND = ("estimate", "std_error", "ci_low", "ci_high", "p_value")
 
-WORLDS = {"quick": 20, "full": 400}
+WORLDS = {"quick": 100, "full": 400}
 """Worlds of each scenario in each profile."""
 
 _BLOCK = 5
 """Worlds that a worker draws and fits at once."""
 
 
-def fitted(scenario: Scenario, world: World) -> pd.DataFrame:
+def fitted(scenario: Scenario, world: World) -> list[Estimate]:
     """Fit the scenario's models to one world, by the functions that the notebooks call.
 
     Returns
     -------
-    The estimates table.
+    Rows of the estimates table.
     """
     notebooks = dict.fromkeys(FITTED_IN.get(m.design, "05_regressions") for m in scenario.study.models.values())
-    parts = []
+    rows: list[Estimate] = []
     for notebook in notebooks:
         if notebook == NOTEBOOK:
             assert world.durations is not None  # noqa: S101
-            parts.append(fit_durations(scenario.study, world.durations))
+            rows += durations_of(scenario.study, world.durations)
         else:
-            parts.append(fit_models(scenario.study, world.table, notebook))
-    return pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]
+            rows += estimates_of(scenario.study, world.table, notebook)
+    return rows
 
 
-def found(estimates: pd.DataFrame, targets: Iterable[Target]) -> Floats:
+def found(estimates: Iterable[Estimate], targets: Iterable[Target]) -> Floats:
     """Take the targets' numbers from the estimates of one world.
 
     Returns
     -------
     (targets, 5) numbers of `FOUND`; NaN where a target is not estimable.
     """
-    keys = zip(estimates["model"], estimates["term"], strict=True)
-    numbers = dict(zip(keys, estimates[list(FOUND)].to_numpy(dtype=np.float64), strict=True))
+    numbers = {(row.model, row.term): np.array([getattr(row, name) for name in FOUND]) for row in estimates}
     none = np.full(len(FOUND), np.nan)
     taken = []
     for target in targets:
