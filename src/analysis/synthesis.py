@@ -112,6 +112,7 @@ def failed_checks(estimates: pd.DataFrame, model: str, term: str) -> list[str]:
         "it is there before the exposure is": (of_model == ":placebo_shift")
         & known["term"].str.startswith(f"{term}:")
         & low,
+        "trends differed before exposure": (of_model == "") & (known["term"] == "pretrend") & low,
         "units may sort across the cut-off": (of_model == "") & known["term"].isin(["density", "balance"]) & low,
     }
     return [clause for clause, failed in checks.items() if failed.any()]

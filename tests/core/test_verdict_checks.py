@@ -25,6 +25,8 @@ def row(model: str, term: str, p_value: float, outcome: str = "improved") -> Est
         (row("m:placebo_exposure", "z", 0.001), ["a placebo in its place does too"]),
         (row("m", "density", 0.001), ["units may sort across the cut-off"]),
         (row("m", "balance", 0.5), []),
+        (row("m", "pretrend", 0.001), ["trends differed before exposure"]),
+        (row("m", "pretrend", 0.4), []),
         (row("another:randomisation", "x", 0.9), []),
     ],
 )

@@ -59,7 +59,7 @@ def test_what_fits_is_read(tmp_path: Path) -> None:
     ("block", "told"),
     [
         ("  mian: {}", "robustness.mian: 'mian': is not a declared model; did you mean 'main'?"),
-        ("  ladder: {}", "has the design ordered_logit; only lpm, ols, logit, firth have a linear form"),
+        ("  ladder: {}", "has the design ordered_logit; only lpm, ols, logit, firth, poisson, event_study are probed"),
         ("  main: {adjust: [knid]}", "adjust[0]: 'knid': is neither a covariate nor an exposure of the formula"),
         ("  main: {exposures: [counted]}", "is not an exposure that the formula is without; valid: early"),
         ("  main: {terms: [early]}", "'early' is not a term of the formula"),

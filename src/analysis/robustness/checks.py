@@ -11,6 +11,8 @@ from analysis.errors import InputError, Problem, nearest
 from analysis.models.batched import one_thread
 from analysis.models.design_matrix import NotEstimableError
 from analysis.models.estimates import Estimate
+from analysis.robustness.adoption_dates import adoption_checks
+from analysis.robustness.counts import count_checks
 from analysis.robustness.hidden import hidden_confounding
 from analysis.robustness.imputation import imputation
 from analysis.robustness.influence import influence
@@ -70,6 +72,7 @@ def robustness_checks(
             if parts is not None:
                 found.estimates += leave_one_source_out(target, parts)
         found.estimates += romano_wolf(study, probed, draws, seed)
+        found.estimates += [*count_checks(study, table, draws, seed), *adoption_checks(study, table, draws, seed)]
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from math import comb
 
 import numpy as np
@@ -45,8 +46,8 @@ def randomisation(target: Target, draws: int, seed: int) -> Estimate:
     exposure = target.x[:, target.focal]
     covariates = np.delete(target.x, target.focal, axis=1)
     observed = fit_exposures(exposure[:, None], target.y, covariates, target.clusters, target.absorb)
-    strata, units = exchangeable(target, target.complete, [target.variable])
-    slots = positions(units) if paths_are_exchanged(target) else np.zeros(len(units), dtype=np.intp)
+    exchange = exchanged(target)
+    strata, units, slots = exchange.strata, exchange.units, exchange.slots
     every = all_permutations(exposure, strata, units, draws) if not slots.any() else None
     rng = target.rng(seed, "randomisation")
     blocks = [every] if every is not None else permutations(rng, strata, units, draws, slots)
@@ -58,14 +59,13 @@ def randomisation(target: Target, draws: int, seed: int) -> Estimate:
         as_extreme += int((~(np.abs(statistic) < threshold)).sum())
         taken += block.shape[1]
     p_value = as_extreme / taken if every is not None else (1 + as_extreme) / (1 + taken)
-    within = f" within {' × '.join(strata_names(target))}" if strata_names(target) else ""
     number = f"all {taken:,} permutations" if every is not None else f"{taken:,} permutations"
-    told = f"{number} of {target.variable} over {_what(target)}{within}; statistic: |t| with {target.vcov} errors"
+    told = f"{number} of {exchange.told}; statistic: |t| with {target.vcov} errors"
     return target.estimate(
         "randomisation",
         "",
         target.unit,
-        note="; ".join(filter(None, (told, _kept(strata, units, slots)))),
+        note="; ".join(filter(None, (told, exchange.kept))),
         estimate=float(observed.estimate[0]),
         std_error=float(observed.std_error[0]),
         statistic=float(observed.statistic[0]),
@@ -73,6 +73,38 @@ def randomisation(target: Target, draws: int, seed: int) -> Estimate:
         vcov="permutation",
         seed=seed,
     )
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """Which rows exchange a target's exposure.
+
+    Attributes
+    ----------
+    strata, units : (n,) of each row, as `exchangeable` gives them.
+    slots : (n,) which of its unit's rows each row is, all 0 where single rows are exchanged.
+    told, kept : what is exchanged, and how much of it has nothing to be exchanged with, in words.
+    """
+
+    strata: Codes
+    units: Codes
+    slots: Codes
+    told: str
+    kept: str
+
+
+def exchanged(target: Target) -> Exchange:
+    """Say which rows of a target exchange its exposure, as its study declares.
+
+    Raises
+    ------
+    NotEstimableError : as in `exchangeable`.
+    """
+    strata, units = exchangeable(target, target.complete, [target.variable])
+    slots = positions(units) if paths_are_exchanged(target) else np.zeros(len(units), dtype=np.intp)
+    within = f" within {' × '.join(strata_names(target))}" if strata_names(target) else ""
+    told = f"{target.variable} over {_what(target)}{within}"
+    return Exchange(strata, units, slots, told, _kept(strata, units, slots))
 
 
 def _what(target: Target) -> str:

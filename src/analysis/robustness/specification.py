@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from analysis.models.batched import Codes, Flags, Floats, fit_exposures, fit_subsets
-from analysis.models.design_matrix import INTERCEPT
 from analysis.models.estimates import Estimate
 from analysis.models.fixed_effects import Effects
+from analysis.models.formulas import INTERCEPT
 from analysis.robustness.permutation import TIE, exchangeable, paths_are_exchanged, permutations, positions
 from analysis.robustness.targets import Target, cluster_codes, number_of_clusters, vcov_name
 from analysis.study.grammar import Formula, parse_term

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from zlib import crc32
 
 import numpy as np
 import pandas as pd
-from formulaic import Formula
 
 from analysis.link import TimeOrder
 from analysis.models.batched import Codes, Floats, codes
 from analysis.models.design_matrix import (
-    INTERCEPT,
     DesignMatrix,
     NotEstimableError,
     design_matrix,
@@ -24,6 +22,7 @@ from analysis.models.design_matrix import (
 )
 from analysis.models.estimates import Estimate
 from analysis.models.fixed_effects import Effects
+from analysis.models.formulas import INTERCEPT, outcome_of
 from analysis.models.usable_rows import usable_rows
 from analysis.models.vcov import FEWEST_CLUSTERS
 from analysis.study.grammar import ModelId, parse_term
@@ -182,23 +181,58 @@ class Target:
     def stand_in(self) -> str:
         """What a reader must know where the linear form is not the model itself."""
         design = self.model.design
-        return "" if design in ("lpm", "ols") else f"of the linear probability model that stands for {design}"
+        linear = design in PROBED and design not in ("lpm", "ols")
+        return f"of the linear probability model that stands for {design}" if linear else ""
 
     def rng(self, seed: int, check: str) -> np.random.Generator:
         """Return random numbers of this target and check alone, so that other targets don't change them."""
         return np.random.default_rng([seed, crc32(f"{self.model_id}:{self.term}:{check}".encode())])
 
 
-def targets(study: Study, table: pd.DataFrame) -> Iterator[Target | Estimate]:
+@dataclass(frozen=True)
+class Probe:
+    """One estimate that is to be probed, of a model of any design.
+
+    Attributes
+    ----------
+    model, choices : as declared; `choices` is the default where the study declares none for the model.
+    model_id, term, hypothesis : as of a `Target`.
+    rows : the model's rows of the analysis table, ordered by unit and period.
+    """
+
+    study: Study
+    model: Model
+    choices: Robustness
+    model_id: str
+    term: str
+    hypothesis: str
+    rows: pd.DataFrame
+
+    def target(self, data: DesignMatrix, absorb: Effects | None) -> Target:
+        """Make the target, of the rows that the model uses."""
+        at_risk = self.rows[self.rows["excluded"] == ""]
+        return Target(
+            self.study, self.model, self.choices, self.model_id, self.term, self.hypothesis, at_risk, data, absorb
+        )
+
+    def without_numbers(self, error: NotEstimableError) -> Estimate:
+        """Make the row that says why nothing is probed."""
+        outcome = outcome_of(self.model.formula)
+        name, note = f"{self.model_id}:randomisation", f"not estimable: {error}"
+        return Estimate(name, "robustness", outcome, self.term, "", n_obs=0, note=note)
+
+
+def probes(study: Study, table: pd.DataFrame, designs: Collection[str]) -> Iterator[Probe]:
     """List the estimates to probe: those that decide hypotheses, and those that `robustness` names.
 
     Parameters
     ----------
     table : the analysis table.
+    designs : of the models to be listed.
 
     Returns
     -------
-    Targets in the study's order. In place of one whose linear form cannot be estimated, a row that says why.
+    Probes in the study's order.
     """
     probed = dict.fromkeys((h.decided_by.model, h.decided_by.term) for h in study.hypotheses.values())
     for name, choices in study.robustness.items():
@@ -209,29 +243,43 @@ def targets(study: Study, table: pd.DataFrame) -> Iterator[Target | Estimate]:
     for model_id, term in probed:
         wanted = ModelId.parse(model_id)
         model = study.models[wanted.model]
-        if model.design not in PROBED:
+        if model.design not in designs:
             continue
         choices = study.robustness.get(wanted.model, Robustness())
         order: TimeOrder = "naive" if wanted.naive else "strict"
         rows = sample(study, model, table, wanted.value, order)
         rows = rows.sort_values([c for c in ("unit_id", "period") if c in rows], kind="stable")
+        yield Probe(study, model, choices, model_id, term, decides.get((model_id, term), ""), rows)
+
+
+def targets(study: Study, table: pd.DataFrame) -> Iterator[Target | Estimate]:
+    """List the estimates to probe that have a linear form.
+
+    Parameters
+    ----------
+    table : the analysis table.
+
+    Returns
+    -------
+    Targets in the study's order. In place of one whose linear form cannot be estimated, a row that says why.
+    """
+    for probe in probes(study, table, PROBED):
         try:
-            if model.weights is not None:
+            if probe.model.weights is not None:
                 raise NotEstimableError("the checks do not weigh rows, and would be of another model")
-            usable = usable_rows(design_matrix(study, model, rows))
+            usable = usable_rows(design_matrix(study, probe.model, probe.rows))
             usable.regressors()
-            data = usable.data
-            if term not in data.x.columns:
-                raise NotEstimableError(f"{term} is not a regressor; there are {', '.join(map(str, data.x.columns))}")
+            refuse_unknown(probe.term, usable.data)
         except NotEstimableError as error:
-            outcome = str(Formula(model.formula).lhs).strip()
-            yield Estimate(
-                f"{model_id}:randomisation", "robustness", outcome, term, "", n_obs=0, note=f"not estimable: {error}"
-            )
+            yield probe.without_numbers(error)
             continue
-        at_risk = rows[rows["excluded"] == ""]
-        hypothesis = decides.get((model_id, term), "")
-        yield Target(study, model, choices, model_id, term, hypothesis, at_risk, data, usable.effects)
+        yield probe.target(usable.data, usable.effects)
+
+
+def refuse_unknown(term: str, data: DesignMatrix) -> None:
+    """Refuse a term that is not a regressor, as a level that no row has."""
+    if term not in data.x.columns:
+        raise NotEstimableError(f"{term} is not a regressor; there are {', '.join(map(str, data.x.columns))}")
 
 
 def cluster_codes(clusters: pd.Series | None) -> Codes | None:
