@@ -1,9 +1,9 @@
 """Download the public raw files that studies list with an address: ``python -m analysis.download [STUDY ...]``.
 
 A file is kept only where its sha256 is the one that the study lists; until then it has a temporary name beside its
-final one. Files that are already there and right are not downloaded again, so that a run that was stopped goes on where
-it was. ``CLICKS_MIRROR`` names a folder, laid out as ``host/path`` of the addresses, that is read instead of the
-network.
+final one. Files that are already there and right are not downloaded again, and half a file is completed
+(`analysis.resume`), so that a run that was stopped goes on where it was. ``CLICKS_MIRROR`` names a folder, laid out as
+``host/path`` of the addresses, that is read instead of the network.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ import requests
 from analysis.errors import InputError, Problem
 from analysis.hashing import sha256
 from analysis.project import Project
+from analysis.resume import resume
 from analysis.study import read_study
 from analysis.study.spec import RawFile, Source, Study
 
@@ -85,7 +86,7 @@ def _fetch(path: Path, file: RawFile, mirror: Path | None) -> None:
         if mirror is not None:
             _copy(url, Path(output), mirror)
         else:
-            _request(url, output)
+            _request(url, path.with_name(f"{path.name}.part"), Path(output))
         _verify(Path(output), file)
 
     fetcher = pooch.create(
@@ -96,16 +97,16 @@ def _fetch(path: Path, file: RawFile, mirror: Path | None) -> None:
     path.chmod(0o644)
 
 
-def _request(url: str, output: str) -> None:
-    get = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=TIMEOUT_SECONDS)
+def _request(url: str, part: Path, output: Path) -> None:
     try:
-        get(url, output, None)
+        resume(url, part, TIMEOUT_SECONDS)
     except requests.HTTPError as error:
         answer = error.response
         if answer is None or answer.status_code >= 500:
             raise
         reason = f"the server answered {answer.status_code} {answer.reason}"
         raise _RefusedError(f"{reason}; the file may have moved: look for it, and correct its address") from None
+    part.replace(output)
 
 
 def _copy(url: str, output: Path, mirror: Path) -> None:

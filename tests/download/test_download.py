@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from range_server import Server
 
 from analysis import download
 from analysis.hashing import sha256
@@ -87,8 +88,8 @@ class Breaking(BaseHTTPRequestHandler):
         pass
 
 
-def declare(project: Path, address: str) -> None:
-    text = STUDY.format(sha=hashlib.sha256(CONTENT).hexdigest(), address=address, size=len(CONTENT))
+def declare(project: Path, address: str, content: bytes = CONTENT) -> None:
+    text = STUDY.format(sha=hashlib.sha256(content).hexdigest(), address=address, size=len(content))
     (project / "studies/small.yml").write_text(text)
 
 
@@ -184,6 +185,39 @@ def test_a_connection_that_breaks_is_called_truncated(project: Path, capsys: pyt
         declare(project, f"http://127.0.0.1:{server.server_port}/part.csv")
         assert "truncated" in refused(project, capsys)
         server.shutdown()
+
+
+def test_a_run_that_lost_its_connection_goes_on_where_it_was(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    server = Server(CONTENT * 100)
+    with server.serving() as address:
+        declare(project, address, server.content)
+        server.cut = 200_000
+        assert download.main([]) == 1
+        assert "truncated" in capsys.readouterr().err
+        assert not (project / TARGET).exists()
+        assert download.main([]) == 0
+    assert server.asked[0] is None
+    assert server.asked[1] is not None
+    assert (project / TARGET).read_bytes() == server.content
+    assert sorted(p.name for p in (project / TARGET).parent.iterdir()) == [Path(TARGET).name, "provenance.json"]
+
+
+def test_a_retry_goes_on_where_the_connection_ended(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Server(CONTENT * 100)
+    monkeypatch.setattr(download, "RETRIES", 1)
+    with server.serving() as address:
+        declare(project, address, server.content)
+        server.cut = 200_000
+        assert download.main([]) == 0
+    assert [bool(wanted) for wanted in server.asked] == [False, True]
+    assert (project / TARGET).read_bytes() == server.content
+
+
+def test_a_wrong_whole_file_leaves_no_part(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    server = Server(CONTENT[::-1])
+    with server.serving() as address:
+        declare(project, address)
+        assert "is not the file that the study lists" in refused(project, capsys)
 
 
 def test_an_address_that_is_gone_says_404(project: Path, served: Path, capsys: pytest.CaptureFixture[str]) -> None:
