@@ -12,10 +12,12 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from analysis.errors import Problem, nearest
+from analysis.study.diagram_rules import diagram_problems
 from analysis.study.document import Document, KeyPath
 from analysis.study.event_study_rules import event_study_rules, event_study_terms
 from analysis.study.grammar import INTERCEPT, Factor, Formula, ModelId, parse_term, split_estimate
 from analysis.study.lead_lag_rules import lead_lag_rules, lead_lag_terms
+from analysis.study.limitation_rules import limitation_rules
 from analysis.study.pipeline import FITTED_IN
 from analysis.study.regression_rules import BESIDE, regression_rules
 from analysis.study.shape import shape_problems
@@ -48,6 +50,8 @@ OUTCOME_TYPES: dict[str, tuple[str, ...]] = {
 """The types of outcome that each design explains."""
 PROBED = ("lpm", "ols", "logit", "firth")
 """Designs that have a linear form for the checks of `robustness`."""
+EXCHANGED = ("poisson", "event_study")
+"""Designs whose checks exchange exposures and leave units out, and know no other choices."""
 IMPLIED = ("unit_id", "period")
 """Columns of every analysis table that models may cluster by and absorb."""
 BOUNDS = ("manski_bounds", "lee_bounds")
@@ -82,6 +86,9 @@ def reference_problems(study: Study, document: Document) -> list[Problem]:
         _families,
         _robustness,
         _truth,
+        _cases,
+        _limitations,
+        diagram_problems,
     )
     return [problem for check in checks for problem in check(study, document)]
 
@@ -394,8 +401,14 @@ def _robustness(study: Study, document: Document) -> Iterator[Problem]:
         model = study.models.get(name)
         if model is None:
             yield document.problem(place, f"is not a declared model; {nearest(name, study.models)}", at_key=True)
+        elif model.design in EXCHANGED:
+            known = ("strata", "permute") if model.design == "poisson" else ("strata",)
+            for key in sorted(choices.model_fields_set - {*known}):
+                rule = f"is not for the design {model.design}, whose checks know {' and '.join(known)} alone"
+                yield document.problem((*place, key), rule, at_key=True)
+            yield from _choices(study, model, choices, document, place)
         elif model.design not in PROBED:
-            rule = f"has the design {model.design}; only {', '.join(PROBED)} have a linear form to probe"
+            rule = f"has the design {model.design}; only {', '.join((*PROBED, *EXCHANGED))} are probed"
             yield document.problem(place, rule, at_key=True)
         else:
             yield from _choices(study, model, choices, document, place)
@@ -465,6 +478,21 @@ def _truth(study: Study, document: Document) -> Iterator[Problem]:
         for found in (rule, model and _term_rule(study, model, term)):
             if found:
                 yield document.problem(("truth", key), found, at_key=True)
+
+
+def _cases(study: Study, document: Document) -> Iterator[Problem]:
+    if study.unit.cases and "04_case" not in study.optional_notebooks:
+        rule = "are told in 04_case, which the study does not run; add it to `optional_notebooks`"
+        yield document.problem(("unit", "cases"), rule)
+    if not study.unit.cases and "04_case" in study.optional_notebooks:
+        rule = "04_case tells the units that `unit.cases` names; name one, or leave the notebook out"
+        yield document.problem(("optional_notebooks",), rule)
+
+
+def _limitations(study: Study, document: Document) -> Iterator[Problem]:
+    if _adapter_options(study.source.adapter) is not None:
+        for place, rule in limitation_rules(study, lambda model_id: _model_of(study, model_id)[1]):
+            yield document.problem(place, rule)
 
 
 def _model_of(study: Study, text: str) -> tuple[Model | None, str]:

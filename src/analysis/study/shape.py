@@ -89,8 +89,7 @@ def _annotation(block: type[BaseModel], path: KeyPath) -> Any:
     found: Any = block
     for key in path:
         if isinstance(found, type) and issubclass(found, BaseModel):
-            field = found.model_fields.get(str(key))
-            found = field.annotation if field else None
+            found = _fields(found).get(str(key))
         else:
             found = (get_args(found) or (None,))[-1]
         found = next(_plain(found), None)
@@ -109,7 +108,12 @@ def _plain(annotation: Any) -> Iterator[Any]:
 
 
 def _keys(annotation: Any) -> list[str]:
-    return list(annotation.model_fields) if isinstance(annotation, type) and issubclass(annotation, BaseModel) else []
+    return list(_fields(annotation)) if isinstance(annotation, type) and issubclass(annotation, BaseModel) else []
+
+
+def _fields(block: type[BaseModel]) -> dict[str, Any]:
+    """Return the type of each key, as it is written in a file: where Python has the word for itself, by its alias."""
+    return {field.alias or name: field.annotation for name, field in block.model_fields.items()}
 
 
 def _choices(annotation: Any) -> tuple[Any, ...]:

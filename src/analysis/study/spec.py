@@ -6,12 +6,16 @@ import re
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+from analysis.study.block import Name as Name
+from analysis.study.block import Strict as Strict
+from analysis.study.block import Text as Text
+from analysis.study.diagram import CausalDiagram
+from analysis.study.limitations import Limitation, limitation
+
 _EFFECT = r"[a-z][a-z0-9_]*"
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 
 
 def _whole(value: object) -> object:
@@ -27,12 +31,6 @@ def _listed(value: object) -> object:
 
 
 Grain = Literal["day", "month", "quarter", "year"]
-
-
-class Strict(BaseModel):
-    """A block of a study file: immutable, and a key that is not a field is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class RawFile(Strict):
@@ -310,7 +308,8 @@ class SampleChoice(Strict):
 class Robustness(Strict):
     """The reasonable choices that a model's estimate must survive, and the placebos that must show nothing.
 
-    They apply to a model's linear form: of a logit, too, the linear probability model with its formula is probed.
+    They apply to a model's linear form: of a logit, too, the linear probability model with its formula is probed. A
+    Poisson model and an event study, which have none, take `strata` (a Poisson model `permute` too).
     """
 
     terms: list[Text] = Field(default=[], description="terms to probe beside those that decide a hypothesis")
@@ -397,7 +396,7 @@ class Study(Strict):
     unit: Unit
     exposures: dict[Name, Exposure] = Field(min_length=1)
     outcomes: dict[Name, Outcome] = Field(min_length=1)
-    covariates: dict[Name, Covariate] = {}
+    covariates: dict[Name, Covariate] = Field(default={})
     models: dict[Name, Model] = Field(min_length=1)
     hypotheses: dict[Name, Hypothesis] = Field(min_length=1)
     families: dict[Name, Literal["holm", "bh", "romano_wolf"]] = Field(
@@ -407,6 +406,11 @@ class Study(Strict):
     )
     deviations: list[Deviation] = Field(default=[], description="log of departures from the registered hypotheses")
     robustness: dict[Name, Robustness] = Field(default={}, description="model: what its estimate must survive")
-    optional_notebooks: list[Literal["06_event_study", "07_threshold", "08_duration", "10_worlds"]] = []
-    limitations: list[Text] = []
+    optional_notebooks: list[Literal["04_case", "06_event_study", "07_threshold", "08_duration", "10_worlds"]] = Field(
+        default=[]
+    )
+    limitations: list[Annotated[Limitation, BeforeValidator(limitation)]] = Field(
+        default=[], description="threats, each with the estimates that measure it, or a plain sentence"
+    )
+    causal_diagram: CausalDiagram | None = Field(default=None, description="what is assumed of causes, as a graph")
     truth: dict[Text, float] = Field(default={}, description="`model:term` to its planted value, in a simulated study")
