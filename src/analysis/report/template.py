@@ -18,11 +18,14 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from analysis.errors import InputError, Problem, nearest
+from analysis.report.assumptions import assumptions
 from analysis.report.exhibits import Exhibits, UnknownFigureError
 from analysis.report.formats import FORMATS, known
+from analysis.report.limitations import threats
 from analysis.report.markdown import Markdown, escape
 from analysis.report.results import UnknownEstimateError, interval
 from analysis.report.worlds_table import worlds_table
+from analysis.synthesis import LEVEL
 
 TEMPLATES = Path(str(files("analysis.report"))) / "templates"
 REFERENCES = TEMPLATES.parent / "references.json"
@@ -202,6 +205,7 @@ def _context(exhibits: Exhibits) -> dict[str, Any]:
         "cite": cite,
         "level": "{}[{}]".format,
         "naive": "{}@naive".format,
+        "by_chance": lambda row: not row.p_value < LEVEL,
         "differs": lambda row: not row.ci_low <= 0 <= row.ci_high,
         "est": results.est,
         "has": results.has,
@@ -220,7 +224,9 @@ def _context(exhibits: Exhibits) -> dict[str, Any]:
         "time_order_table": exhibits.time_order_table,
         "verdict_table": exhibits.verdict_table,
         "deviations_table": exhibits.deviations_table,
+        "assumptions": lambda: assumptions(exhibits),
         "truth_table": exhibits.truth_table,
+        "threats": lambda: threats(exhibits),
         "worlds_table": lambda holds: worlds_table(exhibits, holds),
         "breakdown_table": exhibits.breakdown_table,
         "sample_flow": exhibits.sample_flow,

@@ -44,6 +44,7 @@ PRELOAD = (
     "statsmodels.api",
     "statsmodels.formula.api",
     "pandera.pandas",
+    "networkx",
     "pydantic",
     "ruamel.yaml",
     "jinja2",
