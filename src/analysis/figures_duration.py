@@ -18,8 +18,9 @@ KINDS = {
     "so far": (BLUE, "exposed from its as-of date, or from the landmark"),
     "ever": (ORANGE, "exposed from launch, if ever before the event: immortal time"),
     "at any date": (GREY, "exposed from launch, whatever the date"),
+    "at launch": (BLUE, "by what the unit is: no exposure is dated"),
 }
-"""How an exposure of a hazard model counts, and its colour."""
+"""How an exposure of a hazard model counts, and its colour; where no model has one, covariates are drawn."""
 
 
 def first_events_figure(events: pd.DataFrame, study: Study) -> Figure:
@@ -37,10 +38,12 @@ def first_events_figure(events: pd.DataFrame, study: Study) -> Figure:
     outcomes = [name for name in (drawn["outcome"].iloc[0], drawn["competing"].iloc[0]) if name]
     figure, axes = canvas(1, len(values), 3.9, sharex=True, sharey=True)
     grid = np.arange(YEARS * 365 + 1)
+    shown_years = min(YEARS, float(drawn["days"].max()) / 365)
     told: dict[str, list[str]] = {name: [] for name in outcomes}
     for axis, value in zip(axes[0], values, strict=True):
         rows = drawn[drawn["value"] == value]
         bands = [cumulative_incidence(part["days"], part["status"]) for _, part in rows.groupby("dates")]
+        labelled: list[float] = []
         for outcome, colour, *ends in zip(outcomes, (BLUE, ORANGE), *bands, strict=False):
             low, high = sorted((_steps(curve, grid) for curve in ends), key=lambda curve: float(np.nansum(curve)))
             days = corners(low, high)
@@ -49,15 +52,17 @@ def first_events_figure(events: pd.DataFrame, study: Study) -> Figure:
                 axis.step(grid[days] / 365, curve[days], where="post", color=colour, lw=0.9)
             last = int(np.flatnonzero(np.isfinite(high))[-1])
             place = (grid[last] / 365, (low[last] + high[last]) / 2)
+            crowded = any(abs(place[1] - height) < 0.1 for height in labelled)
+            labelled.append(place[1])
             axis.annotate(
-                textwrap.fill(study.outcomes[outcome].label, 30), place, xytext=(-2, 8), textcoords="offset points",
-                color=colour, ha="right", va="bottom", fontsize=8,
+                textwrap.fill(study.outcomes[outcome].label, 30), place, xytext=(-2, 22 if crowded else 8),
+                textcoords="offset points", color=colour, ha="right", va="bottom", fontsize=8,
             )  # fmt: skip
             where = f" in {value}" if value != "all" else ""
             told[outcome].append(_between(low[365], high[365]) + where)
         n = rows["unit_id"].nunique()
         axis.set(title=f"{value} (n = {n:,})" if value != "all" else f"n = {n:,}", xlabel="years since launch")
-        axis.set(xlim=(0, YEARS), ylim=(0, 1.05))
+        axis.set(xlim=(0, shown_years), ylim=(0, 1.05))
         axis.yaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
     axes[0, 0].set_ylabel("share with this first event")
     first = "; ".join(f"{study.outcomes[name].label}: {', '.join(shares)}" for name, shares in told.items())
@@ -80,14 +85,20 @@ def hazard_ratio_figure(estimates: pd.DataFrame, study: Study) -> Figure:
 
     Parameters
     ----------
-    estimates : rows of the estimates table; the extremes of imprecise dates are drawn as ticks.
+    estimates : rows of the estimates table; the extremes of imprecise dates are drawn as ticks. Where no model has an
+        exposure, the ratios of covariates are drawn.
     study : says how each model's exposures count.
     """
-    rows = estimates[estimates["term"].isin(study.exposures) & estimates["estimate"].notna()]
+    ratios = estimates[estimates["estimate"].notna() & estimates["estimand"].str.endswith("hazard ratio")]
+    of_exposures = ratios[ratios["term"].isin(study.exposures)]
+    rows = of_exposures if len(of_exposures) else ratios[~ratios["term"].str.endswith("_dates")]
     names = rows["model"].str.split(r"[\[@]", regex=True).str[0]
     kinds = np.select(
-        [rows["model"].str.endswith("@naive"), names.map(lambda n: study.models[n].exposed_from) == "launch"],
-        ["at any date", "ever"], "so far",
+        [
+            ~rows["term"].isin(study.exposures), rows["model"].str.endswith("@naive"),
+            names.map(lambda n: study.models[n].exposed_from) == "launch",
+        ],
+        ["at launch", "at any date", "ever"], "so far",
     )  # fmt: skip
     value = rows["model"].str.extract(r"\[(.*)\]", expand=False).fillna("")
     rows = rows.assign(kind=kinds, value=value, order=[list(KINDS).index(kind) for kind in kinds])
@@ -113,7 +124,8 @@ def hazard_ratio_figure(estimates: pd.DataFrame, study: Study) -> Figure:
     axis.tick_params(axis="y", length=0, labelsize=8)
     axis.set(xscale="log", xlabel="hazard ratio, 95% interval; ticks: imprecise dates")
     axis.set_ylim(-0.7, len(rows) - 0.3)
-    axis.xaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1.0, 2.0, 5.0)))
+    left, right = axis.get_xlim()
+    axis.xaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1.0, 2.0, 5.0) if right < 1000 * left else (1.0,)))
     axis.xaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))
     axis.xaxis.set_minor_locator(mpl.ticker.NullLocator())
     shown = [kind for kind in KINDS if (rows["kind"] == kind).any()]
@@ -134,6 +146,8 @@ def _contrast(rows: pd.DataFrame, study: Study) -> str:
     both = fair.merge(ever[[*keys, "estimate"]], on=keys, suffixes=("", "_ever"), validate="one_to_one")[::-1]
     if both.empty:
         differ = (rows["ci_low"] > 0) | (rows["ci_high"] < 0)
+        if (rows["kind"] == "at launch").all():
+            return f"{differ.sum()} of {len(rows)} hazard ratios differ from one, by what the {study.unit.plural} are"
         naive = rows["kind"] == "at any date"
         return (
             f"{(differ & ~naive).sum()} of {(~naive).sum()} hazard ratios differ from one with exposures that came "

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import MODELS, make_data, make_study
+from statsmodels.duration.survfunc import SurvfuncRight
 
 from analysis.figures_duration import first_events_figure, hazard_ratio_figure
-from analysis.models.curves import competing_risks
+from analysis.models.curves import competing_risks, kaplan_meier
 from analysis.models.duration import DurationData, first_events, fit_durations
 from analysis.study.spec import Study
 
@@ -117,6 +118,41 @@ def test_what_brings_backlash_lowers_the_share_that_improves_first(null: pd.Data
     row = rows_of(null, "fine_gray").loc["kind[T.bold]"]
     assert row["ci_high"] < 0
     assert row["vcov"] == "CRV1(unit_id), weights taken as known"
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_median_and_its_interval_are_those_of_statsmodels(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    days, event = random.integers(1, 60, 80).astype(float), random.random(80) < 0.8
+    reference = SurvfuncRight(days, event.astype(int))
+    expected = [reference.quantile(0.5), *reference.quantile_ci(0.5, method="cloglog")]
+    np.testing.assert_array_equal(kaplan_meier(pd.Series(days), pd.Series(event)).median(), expected)
+
+
+def test_a_median_that_nobody_reached_has_no_number(null: pd.DataFrame) -> None:
+    study = make_study(MODELS)
+    dates = ["2020-01-20", "-", "-", "-", "-", "-", "-", "-"]
+    events = [(u, day, "2020-12-31") for u, day in zip(LAUNCHED, dates, strict=True)]
+    row = rows_of(fit_durations(study, make_data(study, LAUNCHED, COUNTS, events)), "curve").loc["median:early_dates"]
+    assert np.isnan(row["estimate"])
+    assert row["note"] == "not estimable: fewer than half had the event while they were followed"
+    assert np.isfinite(rows_of(null, "curve").loc["median:early_dates", "estimate"])
+
+
+def test_attributes_may_have_the_names_of_what_happened(planted: Planted, null: pd.DataFrame) -> None:
+    data = planted(0.0)
+    named = replace(data, table=data.table.assign(status="closed", days="many", tied="no"))
+    again = fit_durations(make_study(MODELS), named)
+    pd.testing.assert_frame_equal(rows_of(again, "fine_gray"), rows_of(null, "fine_gray"))
+
+
+def test_without_a_dated_exposure_the_figure_is_of_what_units_are(planted: Planted) -> None:
+    study = make_study({"kinds": {"design": "cox", "formula": "improved ~ kind"}})
+    found = fit_durations(study, planted(0.0))
+    ratio = rows_of(found, "kinds").loc["kind[T.bold]"]
+    differ = int(not ratio["ci_low"] <= 0 <= ratio["ci_high"])
+    label = str(hazard_ratio_figure(found, study).get_label())
+    assert label.startswith(f"{differ} of 1 hazard ratios differ from one, by what the units are")
 
 
 def test_changing_hazard_ratio_is_said_in_the_note() -> None:

@@ -120,3 +120,73 @@ def test_a_file_that_is_no_r_data_file_is_refused(tmp_path: Path) -> None:
 def test_a_table_that_the_file_lacks_is_named_beside_those_it_has(mirror: Path) -> None:
     with pytest.raises(InputError, match="'petition': is not a data frame of this file; it has: petitions"):
         read_r(mirror, FILE, "petition")
+
+
+@pytest.fixture(scope="module")
+def durations(tables: CanonicalTables, study: Study) -> pd.DataFrame:
+    from analysis.change import change
+    from analysis.engagement import engagement
+    from analysis.link import analysis_table, link
+    from analysis.models.duration import DurationData, fit_durations
+
+    changed = change(tables.outcomes, tables.units, study.outcomes)
+    reported = engagement(tables.process)
+    linked = {o: link(reported, changed, tables.units, study.exposures, o) for o in ("strict", "naive")}  # type: ignore[arg-type]
+    table = analysis_table(study, tables.units, changed, tables.context, linked)  # type: ignore[arg-type]
+    estimates = fit_durations(study, DurationData(table, changed, reported, tables.units))
+    return estimates.set_index(["model", "term"])
+
+
+def waits(raw: pd.DataFrame) -> list[tuple[int, bool]]:
+    """Return days from creation, which is day 1, to a response or to the last day, and which it was, of who crossed."""
+    day = 86400
+    last = int(raw["created"].max()) // day
+    found = []
+    for row in raw.itertuples():
+        if row.status == "open" or row.signatureCount < row.signatureThreshold:
+            continue
+        answered = isinstance(row.response_id, str)
+        ended = int(float(row.response_associationTime)) // day if answered else last
+        if ended >= int(row.created) // day:
+            found.append((ended - int(row.created) // day + 1, answered))
+    return sorted(found)
+
+
+def test_the_wait_for_a_response_is_that_of_a_recount(raw: pd.DataFrame, durations: pd.DataFrame) -> None:
+    found = waits(raw.rename(columns={c: c.replace(".", "_") for c in raw}))
+    assert (len(found), sum(answered for _, answered in found)) == (192, 149)
+    unanswered, median = 1.0, None
+    for day in sorted({day for day, answered in found if answered}):
+        at_risk = sum(until >= day for until, _ in found)
+        unanswered *= 1 - found.count((day, True)) / at_risk
+        median = median or (day if unanswered <= 0.5 else None)
+        if day <= 61:
+            by_61 = 1 - unanswered
+    crossed = durations.loc["until_response[crossed]"]
+    assert crossed.loc["median:early_dates", "estimate"] == median == 106
+    assert crossed.loc["within_61:early_dates", "estimate"] == pytest.approx(by_61, rel=1e-12)
+    assert crossed.loc["within_61:early_dates", "n_obs"] == 192
+
+
+def test_from_the_deadline_on_only_petitions_that_waited_are_followed(
+    raw: pd.DataFrame, tables: CanonicalTables, durations: pd.DataFrame
+) -> None:
+    due, last = pd.to_datetime(raw["deadline"], unit="s").dt.normalize(), pd.Timestamp("2013-06-09")
+    replied = pd.to_datetime(pd.to_numeric(raw["response.associationTime"]), unit="s").dt.normalize()
+    waiting = (due < last) & ~(replied <= due)
+    crossed = raw["signatureCount"] >= raw["signatureThreshold"]
+    counts = [(waiting & crossed).sum(), (waiting & ~crossed).sum(), (waiting & crossed & replied.notna()).sum()]
+    assert counts == [176, 1639, 134]
+    mine = tables.units.set_index("unit_id").loc[raw["id"]]
+    assert ((mine["by_deadline"] == "waiting").to_numpy() == waiting.to_numpy()).all()
+    assert ((mine["crossed"] == "crossed").to_numpy() == crossed.to_numpy()).all()
+    landmark = durations.loc["until_response_landmark[crossed]"]
+    assert landmark.loc["within_61:early_dates", "n_obs"] == 176
+    assert durations.loc["crossing_landmark"].loc["crossed[T.crossed]", "n_obs"] == 176 + 1639
+
+
+def test_own_and_shared_replies_add_up_to_any_reply(durations: pd.DataFrame) -> None:
+    own, shared = (f"responded_{kind}_within_396:early_dates" for kind in ("alone", "shared"))
+    parts = durations.loc["own_or_shared[crossed]"].loc[[own, shared], "estimate"].sum()
+    whole = durations.loc["until_response[crossed]"].loc["within_396:early_dates", "estimate"]
+    assert parts == pytest.approx(whole, rel=1e-12)

@@ -35,25 +35,30 @@ def load(root: Path, options: Options, seed: int) -> CanonicalTables:
     Returns
     -------
     One unit per petition; its signatures; `government_response` (a reply of its own) or `group_response` (a reply that
-    several petitions share), `response_pending`, or `none_observed`; its threshold as context.
+    several petitions share), `response_pending`, or `none_observed`; its threshold as context. The attribute `crossed`
+    says whether its count reaches its own threshold, `by_deadline` whether it was answered or still waiting when its
+    deadline had passed, or was read before.
     """
     raw = read_r(root, options.file, "petitions")
     raw = raw.rename(columns={"id": "unit_id", "response.id": "reply", "signatureThreshold": "threshold"})
     raw["launched"] = pd.to_datetime(raw["created"], unit="s")
     raw["replied"] = pd.to_datetime(pd.to_numeric(raw["response.associationTime"]), unit="s")
+    raw["due"] = pd.to_datetime(raw["deadline"], unit="s")
     read_on = raw["launched"].max().normalize()
     units = _dated(raw, "launched").assign(
         name=raw["title"].str.split().str.join(" "),
         launched=_written(raw["launched"]),
         regime=_thousands(raw["threshold"]),
         reaches=_band(raw["signatureCount"], raw["threshold"]),
+        crossed=np.where(raw["signatureCount"] >= raw["threshold"], "crossed", "below"),
+        by_deadline=_by_deadline(raw, read_on),
         status=raw["status"],
         rights=np.where(raw[ISSUES].isin(RIGHTS).any(axis=1), "rights", "other"),
         issues=raw[ISSUES].apply(lambda row: "; ".join(row.dropna()), axis=1),
         reply=raw["reply"].where(raw["reply"].notna(), raw["unit_id"]),
     )
     columns = ["unit_id", "name", "launched", "launched_start", "launched_end"]
-    attributes = ["regime", "reaches", "status", "rights", "issues", "reply"]
+    attributes = ["regime", "reaches", "crossed", "by_deadline", "status", "rights", "issues", "reply"]
     process = raw[["unit_id"]].assign(
         indicator="signatures", time=f"{read_on:%Y-%m-%d}", source="we_the_people", start=read_on, end=read_on,
         value=raw["signatureCount"], value_type="exact", counting="cumulative", scope="country", grade="A",
@@ -89,6 +94,13 @@ def _band(count: pd.Series, threshold: pd.Series) -> pd.Series:
     levels = np.sort(threshold.unique())
     names = pd.Series(["none", *_thousands(pd.Series(levels))])
     return pd.Series(names.to_numpy()[np.searchsorted(levels, count, side="right")], index=count.index)
+
+
+def _by_deadline(raw: pd.DataFrame, read_on: pd.Timestamp) -> pd.Series:
+    """Say what had become of each petition by the end of its deadline, which nothing after it can change."""
+    due, replied = raw["due"].dt.normalize(), raw["replied"].dt.normalize()
+    known = np.select([replied <= due, due < read_on], ["answered", "waiting"], "not reached")
+    return pd.Series(known, index=raw.index)
 
 
 def _outcomes(raw: pd.DataFrame, read_on: pd.Timestamp) -> pd.DataFrame:
