@@ -95,7 +95,7 @@ def contenders(root: Path) -> dict[str, Callable[[], float]]:
     def plain(command: list[str], *folders: str) -> float:
         return fresh(command, *folders, CLICKS_WARM="0", PLOOMBER_STATS_ENABLED="false")
 
-    compared = {
+    compared: dict[str, Callable[[], float]] = {
         "papermill, `make -j2`": partial(plain, make, "papermill"),
         "a fork server without Jupyter": partial(seconds, [sys.executable, "-c", raw], root, **specification()["env"]),
         FORKED: partial(seconds, [sys.executable, "-c", warm], root),
