@@ -123,6 +123,25 @@ def test_a_parameter_reaches_the_notebook_and_is_an_input(
     assert "parameter seed changed" in why(checkout, capsys, "-p", "seed=4")
 
 
+def test_a_study_declares_parameters_and_the_command_line_has_the_last_word(
+    checkout: Checkout, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parameters = 'study: str = "other"\nseed: int = 1'
+    checkout.notebook("01_ingest", WRITE, 'write("seed.csv", f"{seed}")', parameters=parameters)
+    study = checkout.root / "studies/demo.yml"
+    plain = study.read_text()
+
+    def written(*arguments: str) -> str:
+        assert checkout.run(*arguments) == 0
+        return (checkout.root / "data/processed/demo/seed.csv").read_text()
+
+    study.write_text(plain + 'parameters: {"01_ingest:seed": 5}\n')
+    assert [written(), written("-p", "seed=6"), written("-p", "01_ingest:seed=7")] == ["5", "6", "7"]
+    study.write_text(plain + "parameters: {sed: 5}\n")
+    assert checkout.run() == 2
+    assert "parameter sed: '5': no notebook of the study declares this parameter" in capsys.readouterr().err
+
+
 def test_a_wrong_parameter_or_study_runs_nothing(checkout: Checkout, capsys: pytest.CaptureFixture[str]) -> None:
     checkout.pipeline()
     assert checkout.run("-p", "sed=3") == 2

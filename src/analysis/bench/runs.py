@@ -133,7 +133,7 @@ def measure(rounds: int) -> dict[str, list[float]]:
 
 
 def cold(studies: list[str], project: Path) -> tuple[float, float]:
-    """Run real studies from nothing.
+    """Run real studies from nothing, in the quick profile.
 
     Returns
     -------
@@ -146,7 +146,7 @@ def cold(studies: list[str], project: Path) -> tuple[float, float]:
             copy = shutil.copytree if source.is_dir() else shutil.copy
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             copy(source, root / name)
-        took = seconds([sys.executable, "-m", "analysis.run", *studies], root)
+        took = seconds([sys.executable, "-m", "analysis.run", *studies, "-p", "profile=quick"], root)
         records = [json.loads(file.read_text(encoding="utf-8")) for file in (root / ".clicks/state").rglob("*.json")]
     return took, sum(r["cell_seconds"] for r in records) / (os.cpu_count() or 1) + preload()
 

@@ -140,7 +140,7 @@ class Graph:
     def _plan(self, study: str, given: Mapping[str, str]) -> Plan:
         known = self._validated(study)
         notebooks = [Notebook.read(self.root / "notebooks" / f"{name}.ipynb") for name in known["notebooks"]]
-        parameters = resolve(notebooks, study, given)
+        parameters = resolve(notebooks, study, {**_unless(known["parameters"], given), **given})
         return Plan(study, known["content"], known["raw"], known["words"], notebooks, parameters, known["unregistered"])
 
     def _validated(self, study: str) -> dict[str, Any]:
@@ -170,6 +170,7 @@ class Graph:
             "raw": sorted(parsed.source.raw),
             "words": sorted(_words(content)),
             "notebooks": [path.stem for path in notebooks(parsed, folder)],
+            "parameters": {name: str(value) for name, value in parsed.parameters.items()},
             "unregistered": unregistered(parsed, read_registration(registered, registered.name)),
         }
         with Project(self.root, self.root).writing(cache) as temporary:
@@ -251,6 +252,11 @@ class Graph:
         current = {self.root / task.record for task in self.plans[study].tasks}
         files = sorted((self.root / ".clicks/state" / study).glob("[!.]*.json"))
         return [(f, record) for f in files if f not in current and (record := Record.load(f))]
+
+
+def _unless(declared: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
+    """Take the parameters that a study declares, without those that are given for the notebook or for all."""
+    return {name: value for name, value in declared.items() if not {name, name.rpartition(":")[2]} & given.keys()}
 
 
 def _words(content: object) -> set[str]:

@@ -409,6 +409,10 @@ class Study(Strict):
     optional_notebooks: list[Literal["04_case", "06_event_study", "07_threshold", "08_duration", "10_worlds"]] = Field(
         default=[]
     )
+    parameters: dict[Text, str | int | float | bool] = Field(
+        default={},
+        description="what notebooks' parameters are where the command line does not say: `name`, or `notebook:name`",
+    )
     limitations: list[Annotated[Limitation, BeforeValidator(limitation)]] = Field(
         default=[], description="threats, each with the estimates that measure it, or a plain sentence"
     )

@@ -20,7 +20,7 @@ from analysis.worlds.world import Floats, Scenario, Target, World
 
 FOUND = ("estimate", "std_error", "ci_low", "ci_high", "p_value")
 
-WORLDS = {"quick": 100, "full": 400}
+WORLDS = {"quick": 20, "full": 200}
 """Worlds of each scenario in each profile."""
 
 _BLOCK = 5
