@@ -17,7 +17,7 @@ from joblib import delayed
 from analysis.run.sweep import SCHEDULER, sweep
 from analysis.worlds.trials import run_worlds
 
-pytest.importorskip("distributed", reason="the extra `cluster` (Dask) is not installed")
+distributed = pytest.importorskip("distributed", reason="the extra `cluster` (Dask) is not installed")
 pytestmark = pytest.mark.slow
 
 
@@ -36,6 +36,8 @@ def address(tmp_path: Path) -> Iterator[str]:
     environment = {**os.environ, "PYTHONHASHSEED": "5"}
     # On a cluster of one thread joblib would run everything itself.
     processes += [subprocess.Popen([*worker, *own], env=environment, stderr=subprocess.DEVNULL) for _ in range(2)]
+    with distributed.Client(found) as client:
+        client.wait_for_workers(2, timeout=60)
     yield found
     for process in processes:
         process.kill()
