@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 from made_checkout import PIPELINE, WRITE, Checkout, command
 
-pytest.importorskip("distributed", reason="the extra `cluster` (Dask) is not installed")
+distributed = pytest.importorskip("distributed", reason="the extra `cluster` (Dask) is not installed")
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="kernels are forked on Linux only")]
 
 SWEEP = """
@@ -38,6 +38,8 @@ def address(checkout: Checkout) -> Iterator[str]:
     own = ["--no-dashboard", "--local-directory", str(checkout.root / "dask")]
     # On a cluster of one thread joblib would run everything itself.
     processes += [subprocess.Popen([*worker, *own], stderr=subprocess.DEVNULL) for _ in range(2)]
+    with distributed.Client(found) as client:
+        client.wait_for_workers(2, timeout=60)
     yield found
     for process in processes:
         process.kill()
