@@ -35,8 +35,8 @@ a warm server and nothing else; with nothing changed, under a second.
 """
 
 _COLD = """
-The embedded studies in the quick profile, from nothing. The least that they could take is the sum of their cells' times, shared between the
-cores, and one start of the warm server. Goal: 1.25 times that.
+The embedded studies in the quick profile, from nothing. The least that they could take is the sum of their cells'
+times, shared between the cores, and one start of the warm server. Goal: 1.25 times that.
 
 | | seconds | ratio |
 | --- | ---: | ---: |
