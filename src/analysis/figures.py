@@ -46,6 +46,15 @@ STYLE: dict[str, Any] = {
     "figure.constrained_layout.use": True,
 }
 
+THEME = {
+    **sns.plotting_context("paper"),
+    **sns.axes_style("ticks"),
+    "axes.prop_cycle": mpl.rcsetup.cycler(color=sns.color_palette("deep")),
+    "patch.facecolor": sns.color_palette("deep")[0],
+    **STYLE,
+}
+"""What every figure is drawn with. Set anew for each, as whatever else is imported may have changed it."""
+
 
 def canvas(rows: int = 1, columns: int = 1, height: float = 3.6, **options: object) -> tuple[Figure, np.ndarray]:
     """Make a figure in the project's style, 7.2 inches wide.
@@ -54,7 +63,7 @@ def canvas(rows: int = 1, columns: int = 1, height: float = 3.6, **options: obje
     -------
     The figure, and its (rows, columns) axes.
     """
-    mpl.rcParams.update(STYLE)  # type: ignore[arg-type]
+    mpl.rcParams.update(THEME)
     figure, axes = plt.subplots(rows, columns, figsize=(7.2, height), squeeze=False, **options)  # type: ignore[call-overload]
     plt.close(figure)
     return figure, axes
@@ -76,7 +85,7 @@ def write_svg(figure: Figure, path: Path, source: str) -> None:
     """
     finding, alt = str(figure.get_label()).split("\n", 1)
     about = {"Title": finding, "Description": alt, "Source": source, "Date": None, "Creator": None}
-    with mpl.rc_context(STYLE):  # type: ignore[arg-type]
+    with mpl.rc_context(THEME):
         figure.savefig(path, format="svg", metadata=about)
 
 
@@ -298,6 +307,3 @@ def coefficient_figure(estimates: pd.DataFrame, truth: Mapping[str, float]) -> F
     )
     alt = "Estimates with 95% intervals by model; blue with the time-order rule, orange without it."
     return tell(figure, finding, alt + (" Diamonds mark the planted truth." if truth else ""))
-
-
-sns.set_theme(context="paper", style="ticks", rc=STYLE)
