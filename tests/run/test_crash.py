@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from made_checkout import WRITE, Checkout, command, make_checkout
 
-KILLS = 12
+KILLS = 8
 
 
 def finished(checkout: Checkout, seconds: float | None) -> bool:
